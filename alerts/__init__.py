@@ -1,0 +1,1 @@
+"""Findings to alerts to notifications. Floor 1."""

@@ -1,0 +1,1 @@
+"""Where a notification goes: one module per format."""

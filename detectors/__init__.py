@@ -1,0 +1,1 @@
+"""Panes to comparisons to findings. Pure; floor 1."""

@@ -1,0 +1,1 @@
+"""HTTP: capture and reading."""

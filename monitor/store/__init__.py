@@ -1,0 +1,1 @@
+"""Everything that is stored, behind one SQLAlchemy engine."""

@@ -1,0 +1,65 @@
+"""A finding: one episode in which a comparison differed, from `since` to its end."""
+
+from typing import Literal
+
+import msgspec
+
+Comparison = Literal["skew", "drift", "cohort"]
+Verdict = Literal["small", "finding", "no_data", "calm", "calibrating", "too_few"]
+
+
+class Span(msgspec.Struct, frozen=True):
+    """A stretch of event time, microseconds since 1970 UTC; `end` is exclusive."""
+
+    start: int
+    end: int
+
+
+class CellReason(msgspec.Struct, frozen=True):
+    """One cell that grew or shrank, in words, with its shares (0 to 1) before and after."""
+
+    text: str
+    before: float
+    after: float
+
+
+class Reasons(msgspec.Struct, frozen=True):
+    """Why: the cells that moved most, typical values before and after, and interactions to look at."""
+
+    cells: list[CellReason] = []
+    before: float | None = None
+    after: float | None = None
+    unit: str = ""
+    statistic: str = "median"
+    exemplars: list[str] = []
+    spoke: str = ""
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One episode of one comparison; `id` is derived from what it is about and `since`, so judging twice is judging once.
+
+    `effect` maps measures (js, smd, ratio, psi, ks, …) to values over the panes since `since`; `evidence` and
+    `threshold` are decades. `ended` is None while it lasts.
+    """
+
+    id: str
+    application: str
+    slice: dict[str, str]
+    signal: str
+    baseline: str
+    comparison: Comparison
+    horizon: str
+    window: Span
+    since: int
+    ended: int | None = None
+    n: int
+    reference_n: int
+    effect: dict[str, float]
+    times_floor: float
+    p: float
+    evidence: float
+    threshold: float
+    verdict: Verdict
+    detectable: float | None = None
+    revision: int = 0
+    reasons: Reasons = Reasons()

@@ -1,0 +1,1 @@
+"""The mergeable state of a pane: how counts, moments, words and samples add up."""

@@ -1,0 +1,1 @@
+"""A batch of interactions to columns of signals. Pure; floor 1."""

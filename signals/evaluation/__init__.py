@@ -1,0 +1,1 @@
+"""Scores of an answer against what was expected or observed."""

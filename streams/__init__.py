@@ -1,0 +1,1 @@
+"""How records move, and panes of event time. Floor 1."""
