@@ -31,7 +31,8 @@ def column_bytes(column: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.uint8
 
 def hash_column(column: pl.Series) -> NDArray[np.uint64]:
     """Hashes (n,) of a string column; a null hashes as the empty string."""
-    return _hash(*column_bytes(column))
+    hashes: NDArray[np.uint64] = _hash(*column_bytes(column))
+    return hashes
 
 
 def hash_text(text: str) -> int:

@@ -57,7 +57,8 @@ def _keys(values: NDArray[np.float64], low: float, high: float, bounds: NDArray[
 
 def bucket_keys(values: NDArray[np.float64], low: float = -math.inf, high: float = math.inf) -> NDArray[np.int64]:
     """Keys (n,) of values (n,): NaN is MISSING, infinities and what lies outside [low, high] are BAD."""
-    return _keys(values, low, high, _BOUNDS)
+    keys: NDArray[np.int64] = _keys(values, low, high, _BOUNDS)
+    return keys
 
 
 def bucket_edges(keys: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
