@@ -1,0 +1,299 @@
+"""plumbline.yaml as types. Every key has a default, so an empty file is a configuration."""
+
+import re
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SecretStr,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from alerts import rules as alerting
+from monitor.config.base import LATER, Address, Model, is_loopback, parse_address
+from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero, format_duration
+
+WINDOW = 5 * MINUTE
+"""Verdicts are reached on windows of this length, microseconds."""
+
+Role = Literal["ingest", "read", "admin"]
+Comparison = Literal["skew", "drift", "cohort"]
+Severity = Literal["info", "warning", "critical"]
+EvaluationName = Literal["exact_match", "numeric_match", "token_f1", "rouge_l", "bleu"]
+SLICES = ("model", "prompt_version", "prompt_name", "provider", "operation", "finish_reason")
+
+
+def _plain_name(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise ValueError("expected a name without control characters or spaces around it")
+    return text
+
+
+def _no_boolean(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("expected a number")
+    return value
+
+
+def _unlike_default(value: Any) -> Any:
+    return None if value == "default" else value
+
+
+def _slice(name: str) -> str:
+    if name in SLICES or (name.startswith("tags.") and len(name) > 5):
+        return name
+    raise ValueError(f"expected tags.<name> or one of {', '.join(SLICES)}")
+
+
+def _horizon(microseconds: int) -> int:
+    if microseconds % WINDOW:
+        raise ValueError("expected a multiple of 5m, the length of a window")
+    return microseconds
+
+
+def _unique(items: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    if items is None:
+        return None
+    seen = [getattr(item, "name", item) for item in items]
+    twice = next((name for i, name in enumerate(seen) if name in seen[:i]), None)
+    if twice is not None:
+        shown = format_duration(twice) if isinstance(twice, int) else twice
+        raise ValueError(f"expected each entry once, {shown} is there twice")
+    return items
+
+
+def _stream(text: str) -> str:
+    if text == "embedded":
+        return text
+    if text.startswith("kafka://"):
+        raise PydanticCustomError("later", f"kafka:// is {LATER}; expected embedded")
+    raise ValueError("expected embedded")
+
+
+def _store(url: SecretStr) -> SecretStr:
+    if re.match(r"^(sqlite:///.|postgresql\+psycopg://.)", url.get_secret_value()):
+        return url
+    raise ValueError("expected sqlite:///path/to/file.db or postgresql+psycopg://user:password@host/name")
+
+
+def _evaluation(value: Any) -> Any:
+    if isinstance(value, dict) and "judge" in value:
+        raise PydanticCustomError("later", f"judge is {LATER}")
+    return value
+
+
+def _content(value: Any) -> Any:
+    if value == "redacted":
+        raise PydanticCustomError("later", f"redacted is {LATER}; expected digest or full")
+    return value
+
+
+def _web(url: SecretStr) -> SecretStr:
+    if re.match(r"^https?://[^/\s]+", url.get_secret_value()):
+        return url
+    raise ValueError("expected a URL that begins with https:// or http://")
+
+
+def _signing(secret: SecretStr) -> SecretStr:
+    if re.match(r"^whsec_[A-Za-z0-9+/]{16,}={0,2}$", secret.get_secret_value()):
+        return secret
+    raise ValueError("expected whsec_ and the secret in base64, at least 12 bytes (Standard Webhooks)")
+
+
+def _bearer(secret: SecretStr) -> SecretStr:
+    if re.match(r"^[!-~]{16,}$", secret.get_secret_value()):
+        return secret
+    raise ValueError("expected at least 16 printable characters without spaces")
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_plain_name)]
+Number = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, allow_inf_nan=False)]
+Glob = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Unique = AfterValidator(_unique)
+DEFAULT_OR_LIST = (BeforeValidator(_unlike_default), Unique)
+"""`default` in the file is None here."""
+
+
+class FalseAlarms(Model):
+    """How many false alarms are acceptable, over everything that is compared."""
+
+    at_most: Number = 1.0
+    per: Duration = 30 * DAY
+
+
+class Retention(Model):
+    """How long things are kept."""
+
+    content: Duration = 7 * DAY
+    panes: Duration = 90 * DAY
+    dead_letters: Duration = 3 * DAY
+
+
+class Token(Model):
+    """A bearer token and what it may do; `admin` includes the other roles."""
+
+    name: Name
+    token: Annotated[SecretStr, AfterValidator(_bearer)]
+    token_file: str | None = Field(default=None, description="a file that holds the token, in place of token")
+    roles: Annotated[tuple[Role, ...], Unique, Field(min_length=1)]
+
+
+class Baseline(Model):
+    """What production is compared with: one of the keys."""
+
+    planned: ClassVar[tuple[str, ...]] = ("seasonal", "cohort")
+    reference: Name | None = Field(default=None, description="a reference distribution by name: skew")
+    trailing: Duration | None = Field(default=None, description="production's own past of this length: drift")
+
+    @model_validator(mode="after")
+    def _one(self) -> "Baseline":
+        if (self.reference is None) == (self.trailing is None):
+            raise ValueError("expected exactly one of reference or trailing")
+        return self
+
+    @property
+    def name(self) -> str:
+        """As findings name it: `reference evalset` or `trailing 7d`."""
+        return f"trailing {format_duration(self.trailing)}" if self.trailing else f"reference {self.reference}"
+
+    @property
+    def comparison(self) -> Comparison:
+        """Which comparison this is."""
+        return "drift" if self.trailing else "skew"
+
+
+class ApplicationConfig(Model):
+    """How one application is watched."""
+
+    slices: Annotated[tuple[Annotated[str, AfterValidator(_slice)], ...], Unique] = ("model", "prompt_version")
+    horizons: Annotated[tuple[Annotated[Duration, AfterValidator(_horizon)], ...], Unique, Field(min_length=1)] = (
+        WINDOW,
+        HOUR,
+        DAY,
+    )
+    allowed_lateness: DurationOrZero = 2 * MINUTE
+    baselines: Annotated[tuple[Baseline, ...], Unique] = (Baseline(trailing=7 * DAY),)
+    signals: Annotated[tuple[Name, ...] | None, *DEFAULT_OR_LIST] = None
+    evaluations: Annotated[tuple[Annotated[EvaluationName, BeforeValidator(_evaluation)], ...], Unique] = get_args(
+        EvaluationName
+    )
+
+
+class Match(Model):
+    """Which findings a rule is about: globs (`*`, `?`, `[abc]`), all of which must match.
+
+    `slice` is compared with `dimension=value` (all traffic is the empty text), `signal` with the signal's name, and
+    with `no_data` where traffic stopped.
+    """
+
+    application: Glob = "*"
+    slice: Annotated[str, StringConstraints(max_length=256)] = "*"
+    signal: Glob = "*"
+    comparison: Comparison | Literal["*"] = "*"
+
+
+class Rule(Model):
+    """When findings become an alert. The first rule that matches a finding decides."""
+
+    name: Name
+    match: Match = Match()
+    effect_at_least: Annotated[NotNegative, Field(description="in multiples of the effect's floor")] = 0.0
+    for_: DurationOrZero = Field(default=0, alias="for")
+    keep_firing_for: DurationOrZero = 0
+    severity: Severity = "warning"
+    runbook_url: str = ""
+
+    def for_alerts(self) -> alerting.Rule:
+        """The same as `alerts` takes it."""
+        return alerting.Rule(
+            name=self.name,
+            **self.match.model_dump(),
+            effect_at_least=self.effect_at_least,
+            for_=self.for_,
+            keep_firing_for=self.keep_firing_for,
+            severity=self.severity,
+            runbook_url=self.runbook_url,
+        )
+
+
+class Webhook(Model):
+    """An HTTP endpoint that takes Alertmanager's version 4 body, signed as Standard Webhooks where a secret is given."""
+
+    url: Annotated[SecretStr, AfterValidator(_web)]
+    url_file: str | None = Field(default=None, description="a file that holds the URL, in place of url")
+    secret: Annotated[SecretStr, AfterValidator(_signing)] | None = None
+    secret_file: str | None = Field(default=None, description="a file that holds the secret, in place of secret")
+
+
+class Receiver(Model):
+    """Who is told."""
+
+    planned: ClassVar[tuple[str, ...]] = ("alertmanager", "pagerduty", "slack", "teams", "email", "opsgenie")
+    name: Name
+    webhook: Webhook
+
+
+class Alerts(Model):
+    """From findings to messages."""
+
+    rules: Annotated[tuple[Rule, ...] | None, *DEFAULT_OR_LIST] = None
+    receivers: Annotated[tuple[Receiver, ...], Unique] = ()
+
+    @property
+    def rules_in_force(self) -> tuple[alerting.Rule, ...]:
+        """The rules of the file, or the default ones, as `alerts` takes them."""
+        return alerting.DEFAULT_RULES if self.rules is None else tuple(rule.for_alerts() for rule in self.rules)
+
+
+_ADDRESS = Annotated[
+    Address,
+    PlainValidator(parse_address),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "examples": ["127.0.0.1:4000"]}),
+]
+
+
+class Config(Model):
+    """plumbline.yaml."""
+
+    planned: ClassVar[tuple[str, ...]] = ("tls", "sasl", "proxy", "otlp")
+    stream: Annotated[str, AfterValidator(_stream)] = "embedded"
+    store: Annotated[SecretStr, AfterValidator(_store)] = SecretStr("sqlite:///plumbline.db")
+    store_file: str | None = Field(default=None, description="a file that holds the URL, in place of store")
+    listen: _ADDRESS = Address("127.0.0.1", 4000)
+    tokens: Annotated[tuple[Token, ...], Unique] = ()
+    allow_private_targets: Annotated[tuple[Name, ...], Unique] = Field(
+        default=(), description="hosts on private or link-local addresses that webhooks may be sent to, by name"
+    )
+    false_alarms: FalseAlarms = FalseAlarms()
+    content: Annotated[Literal["digest", "full"], BeforeValidator(_content)] = "digest"
+    retention: Retention = Retention()
+    deduplicate_within: Duration = HOUR
+    applications: dict[Name, ApplicationConfig] = Field(default_factory=dict)
+    alerts: Alerts = Alerts()
+
+    @model_validator(mode="after")
+    def _closed(self) -> "Config":
+        require_tokens(self.listen.host, self.tokens)
+        return self
+
+    def application(self, name: str) -> ApplicationConfig:
+        """The application's own section, or the defaults where the file does not name it."""
+        return self.applications.get(name, _DEFAULTS)
+
+
+_DEFAULTS = ApplicationConfig()
+
+
+def require_tokens(host: str, tokens: tuple[Token, ...]) -> None:
+    """Raises ValueError where `host` can be reached from other machines and nobody has to show a token."""
+    if not tokens and not is_loopback(host):
+        raise ValueError(f"{host} can be reached from other machines: give tokens, or listen on 127.0.0.1")
