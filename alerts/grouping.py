@@ -1,0 +1,61 @@
+"""Grouping: findings that began together are one incident, and one incident is one alert.
+
+Two onsets (`since`) at most an hour apart belong together, and so does what is chained to them by such steps. The
+result depends on the onsets only, not on the order in which findings are handed in.
+"""
+
+from collections.abc import Sequence
+
+from records.alert import Alert
+from records.finding import Finding
+
+TOGETHER = 3_600_000_000
+"""Onsets at most this far apart are one incident (event time, microseconds)."""
+
+AS_TELLING = 0.8
+"""Findings with at least this share of the largest effect compete by how narrow their slice is."""
+
+
+def telling_order(findings: Sequence[Finding]) -> list[Finding]:
+    """Findings with the leader first, the others by falling effect, then id.
+
+    The leader: among those whose effect (multiples of its floor) reaches 80 % of the largest, the one with the
+    narrowest slice (most dimensions named; all traffic names none), then the lowest id. NaN counts as no effect.
+    """
+    ranked = sorted(findings, key=lambda finding: (-_effect(finding), finding.id))
+    if not ranked:
+        return []
+    near = [finding for finding in ranked if _effect(finding) >= AS_TELLING * _effect(ranked[0])]
+    leader = min(near, key=lambda finding: (-len(finding.slice), finding.id))
+    return [leader, *(finding for finding in ranked if finding is not leader)]
+
+
+def incidents(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Findings of each application, chained by onset into incidents; each incident sorted by onset, then id."""
+    groups: list[list[Finding]] = []
+    for finding in sorted(findings, key=lambda finding: (finding.application, finding.since, finding.id)):
+        last = groups[-1][-1] if groups else None
+        if last and last.application == finding.application and finding.since - last.since <= TOGETHER:
+            groups[-1].append(finding)
+        else:
+            groups.append([finding])
+    return groups
+
+
+def nearest(incident: Sequence[Finding], alerts: Sequence[Alert]) -> Alert | None:
+    """The alert whose range of onsets is nearest to the incident's, at most an hour away; ties: the earlier, then by id."""
+    first, last = incident[0].since, incident[-1].since
+    near = [
+        (gap, alert.started_at, alert.id, alert)
+        for alert in alerts
+        if alert.application == incident[0].application and (gap := _gap(alert, first, last)) <= TOGETHER
+    ]
+    return min(near, key=lambda row: row[:3])[3] if near else None
+
+
+def _gap(alert: Alert, first: int, last: int) -> int:
+    return max(0, alert.started_at - last, first - max(alert.started_at, alert.since_last))
+
+
+def _effect(finding: Finding) -> float:
+    return max(0.0, finding.times_floor) if finding.times_floor == finding.times_floor else 0.0

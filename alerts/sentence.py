@@ -1,0 +1,120 @@
+"""One sentence that a person on call understands, and a longer description with the figures behind it.
+
+Response words rose from 96 to 148 (median, +54 %) for tenant=acme since 05:52 UTC
+Refusals rose from 2.1 % to 7.4 % of calls for tenant=globex since 05:52 UTC
+Model changed: gpt-x 0 % -> 40 %, gpt-y 100 % -> 60 % since 05:52 UTC
+Response words stood at 148 against 96 in evalset (median, +54 %) since 2026-11-19 05:52 UTC
+No data from support since 03:15 UTC
+"""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from alerts.numbers import change, clock, count, number, share
+from alerts.rules import slice_text
+from records.finding import CellReason, Finding
+from records.signal import Kind, Signal
+
+PERCENT = frozenset({"share", "ratio", "%"})
+LONGEST = 80
+"""Values that come with the traffic are cut to this many characters."""
+
+IN_SENTENCE = 2
+"""Cells that a sentence names."""
+
+
+def sentence(finding: Finding, titles: Mapping[str, Signal]) -> str:
+    """What changed, from what to what, where and since when; a date only where it is not the day of the last window."""
+    tail = _where(finding) + f" since {clock(finding.since, finding.window.end)}"
+    if finding.verdict == "no_data":
+        return f"No data from {plain(finding.application)}{tail}"
+    return _what(finding, titles.get(finding.signal)) + tail
+
+
+def until(text: str, since: int, end: int, *, withdrawn: bool) -> str:
+    """A sentence of an alert that is over: with its end, or marked as withdrawn. Times are microseconds."""
+    return f"{text} (withdrawn: late data removed the evidence)" if withdrawn else f"{text} until {clock(end, since)}"
+
+
+def explain(finding: Finding) -> str:
+    """The figures behind a finding, one statement a line: effect, n, evidence against its threshold, cells, exemplars."""
+    reasons = finding.reasons
+    lines = [
+        f"{plain(finding.signal)}, {_slice(finding) or 'all traffic'}: {finding.comparison} against "
+        f"{plain(finding.baseline)} since {clock(finding.since)}"
+    ]
+    if finding.effect:
+        effects = ", ".join(f"{measure} {number(value)}" for measure, value in sorted(finding.effect.items()))
+        lines.append(f"effect {effects} ({number(finding.times_floor)} times the floor)")
+    lines.append(f"n {count(finding.n)} against {count(finding.reference_n)}")
+    lines.append(f"evidence {number(finding.evidence)} of {number(finding.threshold)} decades")
+    if reasons.spoke:
+        lines[-1] += f", by {reasons.spoke}"
+    if finding.detectable is not None:
+        lines.append(f"smallest effect this n detects: {number(finding.detectable)}")
+    lines.extend(_cell(cell) for cell in reasons.cells)
+    if reasons.exemplars:
+        lines.append("for example " + ", ".join(plain(id_) for id_ in reasons.exemplars))
+    return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """Text that came with the traffic on one line: no control or formatting characters, at most 80 characters."""
+    spaced = " ".join(text.split())
+    kept = "".join(letter for letter in spaced if unicodedata.category(letter)[0] != "C")
+    return kept if len(kept) <= LONGEST else kept[: LONGEST - 1] + "…"
+
+
+def _what(finding: Finding, signal: Signal | None) -> str:
+    title = plain(signal.title if signal else finding.signal)
+    title = title[:1].upper() + title[1:]
+    reasons = finding.reasons
+    if reasons.before is not None and reasons.after is not None and not _categorical(signal):
+        moved = _moved(finding, signal, title, reasons.before, reasons.after)
+        if moved:
+            return moved
+    if reasons.cells:
+        return f"{title} changed: " + ", ".join(_cell(cell) for cell in _largest(reasons.cells))
+    if finding.effect and finding.times_floor > 0:
+        return f"{title} changed by {number(finding.times_floor)} times the smallest change that counts"
+    return f"{title} changed"
+
+
+def _moved(finding: Finding, signal: Signal | None, title: str, before: float, after: float) -> str:
+    """`Title rose from 96 to 148 (median, +54 %)`, or empty where both read the same."""
+    unit = finding.reasons.unit or (signal.unit if signal else "")
+    of_calls = finding.reasons.statistic == "share" or (signal is not None and signal.kind is Kind.BOOLEAN)
+    percent = of_calls or unit in PERCENT
+    shown = share if percent else number
+    low, high = shown(before), shown(after)
+    if low == high:
+        return ""
+    suffix = " of calls" if of_calls else "" if percent or not unit or unit.lower() in title.lower() else f" {unit}"
+    note = [] if of_calls else [finding.reasons.statistic]
+    if not percent and (relative := change(before, after)):
+        note.append(relative)
+    aside = f" ({', '.join(note)})" if note else ""
+    if finding.comparison == "drift":
+        return f"{title} {'rose' if after > before else 'fell'} from {low} to {high}{suffix}{aside}"
+    against = plain(finding.baseline.rsplit(":", 1)[-1])
+    return f"{title} stood at {high} against {low}{suffix} in {against}{aside}"
+
+
+def _categorical(signal: Signal | None) -> bool:
+    return signal is not None and signal.kind is Kind.CATEGORICAL
+
+
+def _cell(cell: CellReason) -> str:
+    return f"{plain(cell.text)} {share(cell.before)} -> {share(cell.after)}"
+
+
+def _largest(cells: Sequence[CellReason]) -> list[CellReason]:
+    return sorted(cells, key=lambda cell: (-abs(cell.after - cell.before), -cell.after, cell.text))[:IN_SENTENCE]
+
+
+def _slice(finding: Finding) -> str:
+    return plain(slice_text({name.removeprefix("tags."): value for name, value in finding.slice.items()}))
+
+
+def _where(finding: Finding) -> str:
+    return f" for {where}" if (where := _slice(finding)) else ""
