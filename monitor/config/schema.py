@@ -16,6 +16,9 @@ def config_schema() -> dict[str, Any]:
             entry.pop("title", None)
             _as_written(key, entry)
         _secret_or_file(section)
+    defaults = Config()
+    schema["properties"]["store"]["default"] = defaults.store.get_secret_value()
+    schema["properties"]["listen"]["default"] = str(defaults.listen)
     return {"$schema": DIALECT, **schema}
 
 

@@ -1,0 +1,140 @@
+"""Prometheus metrics of one process. Names are contract.md's; series stay bounded whatever traffic brings.
+
+The hot path never observes single events: it adds counts of a batch. Gauges that describe open findings are replaced
+as a whole per application, so that what has ended disappears.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+import monitor
+
+OTHER = "other"
+MOST_VALUES = 200
+DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0)
+Labels = tuple[str, ...]
+
+
+class Capped:
+    """Keeps the first `most` values of each label, and folds the rest into `other`. Safe between threads."""
+
+    def __init__(self, most: int = MOST_VALUES):
+        self._most = most
+        self._seen: dict[str, set[str]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, **labels: str) -> dict[str, str]:
+        """The labels to use. A missing value is the empty string; values are cut at 128 characters."""
+        return {name: self._value(name, value[:128]) for name, value in labels.items()}
+
+    def _value(self, name: str, value: str) -> str:
+        with self._lock:
+            seen = self._seen.setdefault(name, set())
+            if value not in seen and len(seen) >= self._most:
+                return OTHER
+            seen.add(value)
+            return value
+
+
+class Histogram(Collector):
+    """A histogram that takes many observations at once."""
+
+    def __init__(self, name: str, text: str, labels: Labels, buckets: tuple[float, ...]):
+        self._name, self._text, self._labels = name, text, labels
+        self._edges = np.array(buckets)
+        self._counts: dict[Labels, np.ndarray[tuple[int], np.dtype[np.int64]]] = {}
+        self._sums: dict[Labels, float] = {}
+        self._lock = threading.Lock()
+
+    def observe_many(self, labels: Mapping[str, str], values: ArrayLike) -> None:
+        """Adds values (n,); what is not finite is left out."""
+        array = np.asarray(values, np.float64)
+        array = array[np.isfinite(array)]
+        counts = np.bincount(np.searchsorted(self._edges, array, side="left"), minlength=len(self._edges) + 1)
+        key = tuple(labels[name] for name in self._labels)
+        with self._lock:
+            self._counts[key] = self._counts.get(key, np.zeros(len(self._edges) + 1, np.int64)) + counts
+            self._sums[key] = self._sums.get(key, 0.0) + float(array.sum())
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """For the registry."""
+        family = HistogramMetricFamily(self._name, self._text, labels=self._labels)
+        with self._lock:
+            rows = [(key, counts.cumsum().tolist(), self._sums[key]) for key, counts in sorted(self._counts.items())]
+        names = [*(str(edge) for edge in self._edges.tolist()), "+Inf"]
+        for key, below, total in rows:
+            family.add_metric(key, list(zip(names, below, strict=True)), total)
+        yield family
+
+
+class Board(Collector):
+    """A gauge whose series are replaced together, one application at a time."""
+
+    def __init__(self, name: str, text: str, labels: Labels):
+        self._name, self._text, self._labels = name, text, labels
+        self._rows: dict[str, dict[Labels, float]] = {}
+        self._lock = threading.Lock()
+
+    def replace(self, application: str, rows: Iterable[tuple[Mapping[str, str], float]]) -> None:
+        """The series of `application` are these from now on; `rows` name the labels other than application."""
+        fresh = {
+            tuple(application if name == "application" else labels[name] for name in self._labels): value
+            for labels, value in rows
+        }
+        with self._lock:
+            self._rows[application] = fresh
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """For the registry."""
+        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
+        with self._lock:
+            series = [item for rows in self._rows.values() for item in rows.items()]
+        for key, value in sorted(series):
+            family.add_metric(key, value)
+        yield family
+
+
+class Metrics:
+    """All metrics of a process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.capped = Capped()
+        model = ("application", "model")
+        self.interactions = self._counter("plumbline_interactions", "Interactions counted.", model)
+        self.tokens = self._counter("plumbline_tokens", "Tokens by direction, input or output.", (*model, "direction"))
+        self.cost = self._counter("plumbline_cost_usd", "Cost in US dollars.", model)
+        self.errors = self._counter("plumbline_errors", "Interactions that failed.", (*model, "error"))
+        self.duplicates = self._counter("plumbline_duplicate_interactions", "Interactions that came again.", ())
+        self.late = self._counter("plumbline_late_interactions", "Interactions after their window had closed.", ())
+        self.dead_letters = self._counter("plumbline_dead_letters", "Lines refused.", ("reason",))
+        self.notifications = self._counter("plumbline_notifications", "Notifications.", ("receiver", "outcome"))
+        self.requests = self._counter("plumbline_http_requests", "HTTP requests.", ("path", "status"))
+        self.duration = Histogram("plumbline_duration_seconds", "Duration of the monitored calls.", model, DURATION_BUCKETS)
+        where = ("application", "slice", "signal", "baseline")
+        self.effect = Board("plumbline_effect", "Effect size by measure.", (*where, "measure"))
+        self.evidence = Board("plumbline_evidence_ratio", "Evidence over its threshold; 1 is an alarm.", where)
+        self.score = Board("plumbline_score", "Mean evaluation score.", ("application", "slice", "evaluation"))
+        self.alerts = Board("plumbline_alerts", "Alerts.", ("application", "severity", "state"))
+        for collector in (self.duration, self.effect, self.evidence, self.score, self.alerts):
+            self.registry.register(collector)
+        self.budget_spent = self._gauge("plumbline_false_alarm_budget_spent_ratio", "Alerts of the period over at_most.", ())
+        self.watermark = self._gauge("plumbline_watermark_timestamp_seconds", "Event time reached.", ("partition",))
+        self.lag = self._gauge("plumbline_consumer_lag", "Records accepted and not yet counted.", ("partition",))
+        self._gauge("plumbline_build_info", "The version that runs.", ("version",)).labels(monitor.__version__).set(1)
+
+    def _counter(self, name: str, text: str, labels: Labels) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, labels: Labels) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def render(self) -> bytes:
+        """The exposition in Prometheus's text format."""
+        return generate_latest(self.registry)
