@@ -1,0 +1,166 @@
+# mypy: disable-error-code="untyped-decorator"
+"""A p-value that assumes no tail: a score's rank among the healthy windows' scores (statistics.md, section 5).
+
+p = (1 + number of scores at least as high) / (W' + 1), never below 1 / (W'/v + 1): windows that resemble their
+neighbours are worth only W'/v. Histories are (W, C) float32, one row a window, nan where a comparison had none.
+"""
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrays import Floats
+from detectors.evidence import inflation
+
+History = NDArray[np.float32]
+
+DAY = 288
+"""5-minute windows a day."""
+HALF_DAY = DAY // 2
+WIDTH = 36
+"""3 h of 5-minute windows: how far in time of day a window may be to be ranked with."""
+CALIBRATED = 20
+"""W'/v that a comparison needs before its alerts are let go."""
+
+
+def rank_p(scores: Floats, history: History, minimum: Floats) -> Floats:
+    """p (C,) of each score (C,) among its history (W, C), never below `minimum` (C,); nan where the score is.
+
+    The score is compared as float32, as it is kept in the history, so that equal scores are ties.
+    """
+    if not len(history):
+        return np.where(np.isnan(scores), np.nan, 1.0)
+    above, count = _count(np.asarray(scores, np.float32), np.ascontiguousarray(history, np.float32))
+    p = np.maximum((1 + above) / (count + 1), np.minimum(minimum, 1.0))
+    return np.where(np.isnan(scores), np.nan, p)
+
+
+@nb.njit(cache=True, nogil=True)
+def _count(scores: History, history: History) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    above = np.zeros(len(scores), np.int32)
+    count = np.zeros(len(scores), np.int32)
+    for w in range(len(history)):
+        row = history[w]
+        for c in range(len(scores)):
+            above[c] += row[c] >= scores[c]
+            count[c] += row[c] == row[c]
+    return above, count
+
+
+def smallest_p(windows: Floats, v: Floats) -> Floats:
+    """1 / (W'/v + 1) (C,): below this, W' windows of dependence v cannot say anything."""
+    out: Floats = 1 / (np.asarray(windows, np.float64) / v + 1)
+    return out
+
+
+def dependence(log_p: Floats) -> Floats:
+    """v (C,) of the series log p (W, C): 1 + 2 sum of Bartlett-weighted autocorrelations up to half a day, at least 1."""
+    return inflation(log_p, HALF_DAY)
+
+
+def near(slots: NDArray[np.int64], slot: int, width: int = WIDTH, day: int = DAY) -> NDArray[np.bool_]:
+    """Which windows (W,) are within `width` of the time of day `slot`; midnight is no border."""
+    away = np.abs(np.asarray(slots) - slot) % day
+    out: NDArray[np.bool_] = np.minimum(away, day - away) <= width
+    return out
+
+
+def self_ranks(history: History) -> Floats:
+    """p (W, C) of every score among all of its column, itself included; nan where absent."""
+    out: Floats = _self_ranks(np.ascontiguousarray(history.T, np.float32))
+    return out.T
+
+
+@nb.njit(cache=True, nogil=True)
+def _positions(scores: History) -> tuple[NDArray[np.int64], int]:
+    """For one series, how many scores are below each (-1 where absent), and how many scores there are."""
+    order = np.argsort(scores)
+    out = np.full(len(scores), -1, np.int64)
+    count = 0
+    first = 0
+    for i in range(len(order)):
+        x = scores[order[i]]
+        if x != x:
+            continue
+        if count and x != scores[order[i - 1]]:
+            first = count
+        out[order[i]] = first
+        count += 1
+    return out, count
+
+
+@nb.njit(cache=True, nogil=True)
+def _self_ranks(history: History) -> Floats:
+    out = np.full(history.shape, np.nan)
+    for c in range(len(history)):
+        below, count = _positions(history[c])
+        for w in range(len(below)):
+            if below[w] >= 0:
+                out[c, w] = (1 + count - below[w]) / (count + 1)
+    return out
+
+
+def time_of_day_ranks(history: History, slots: NDArray[np.int64], width: int = WIDTH, day: int = DAY) -> Floats:
+    """p (W, C) of every score among those of its column within `width` windows of the same time of day.
+
+    slots (W,): each window's time of day, 0 to `day` - 1. The window itself is included; nan where absent.
+    """
+    if 2 * width + 1 >= day:
+        return self_ranks(history)
+    order = np.argsort(slots, kind="stable").astype(np.int64)
+    starts = np.searchsorted(np.asarray(slots)[order], np.arange(day + 1)).astype(np.int64)
+    out: Floats = _day_ranks(np.ascontiguousarray(history.T, np.float32), order, starts, width, day)
+    return out.T
+
+
+@nb.njit(cache=True, nogil=True)
+def _change(tree: NDArray[np.int32], below: NDArray[np.int64], members: NDArray[np.int64], by: int) -> int:
+    """Put the members' scores into a Fenwick tree of counts (or take them out); how many there were."""
+    moved = 0
+    for w in members:
+        if below[w] < 0:
+            continue
+        at = below[w] + 1
+        while at < len(tree):
+            tree[at] += by
+            at += at & -at
+        moved += by
+    return moved
+
+
+@nb.njit(cache=True, nogil=True)
+def _day_ranks(history: History, order: NDArray[np.int64], starts: NDArray[np.int64], width: int, day: int) -> Floats:
+    out = np.full(history.shape, np.nan)
+    for c in range(len(history)):
+        below, _ = _positions(history[c])
+        tree = np.zeros(len(below) + 1, np.int32)
+        count = 0
+        for slot in range(-width, width):
+            at = slot % day
+            count += _change(tree, below, order[starts[at] : starts[at + 1]], 1)
+        for slot in range(day):
+            enter, leave = (slot + width) % day, (slot - width - 1) % day
+            count += _change(tree, below, order[starts[enter] : starts[enter + 1]], 1)
+            if slot:
+                count += _change(tree, below, order[starts[leave] : starts[leave + 1]], -1)
+            for w in order[starts[slot] : starts[slot + 1]]:
+                if below[w] < 0:
+                    continue
+                lower = 0
+                at = below[w]
+                while at > 0:
+                    lower += tree[at]
+                    at -= at & -at
+                out[c, w] = (1 + count - lower) / (count + 1)
+    return out
+
+
+def choose(history: History, slots: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Floats]:
+    """Whether each comparison is better ranked by time of day, and its dependence v, both (C,).
+
+    By time of day where that at least halves v: there the day shapes the scores.
+    """
+    whole = dependence(np.log10(self_ranks(history)))
+    by_time = dependence(np.log10(time_of_day_ranks(history, slots)))
+    by_day = by_time <= whole / 2
+    return by_day, np.where(by_day, by_time, whole)

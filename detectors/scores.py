@@ -1,0 +1,170 @@
+"""The score of one window: how surprising it is, in decades, given how live traffic wobbles (statistics.md, section 4).
+
+Three tests look at a window: the shape of its cells (a G-test discounted by direction), the mean rank of ordered
+cells, and the mean of the values. The score is the largest of those that apply; ranking it among past scores
+(detectors.ranks) makes the maximum honest.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrays import Floats, divide
+from detectors.effects import shares
+from detectors.tails import f_decades, one_sided, t_decades
+from detectors.wobble import Wobble, WobbleSums, learn_wobble
+
+__all__ = [
+    "MINIMUM_WINDOWS", "MOMENTS", "RANK", "SHAPE", "Scores", "Wobble", "WobbleSums", "g_statistic", "learn_wobble",
+    "window_scores",
+]  # fmt: skip
+
+Bools = NDArray[np.bool_]
+
+SHAPE, RANK, MOMENTS = 0, 1, 2
+"""Which test spoke; -1 where there is no score."""
+MINIMUM_WINDOWS = 24
+"""Healthy windows that a wobble must be learned from before it is used."""
+MOST = 1e9
+"""Decades of a score whose tail is smaller than any number: a spread of next to nothing."""
+RANKED_CELLS = 5
+"""Ordered signals with fewer cells have no rank test: on few rare cells its tail is up to 4 times too heavy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """decades (C,): -log10 of the nominal tail, nan where there is none; spoke (C,): SHAPE, RANK, MOMENTS or -1."""
+
+    decades: Floats
+    spoke: NDArray[np.int8]
+
+
+def g_statistic(base: Floats, now: Floats, k: NDArray[np.int64]) -> Floats:
+    """G = 2 sum O ln(O / E) of the 2 x K tables (C,), divided by Williams' factor 1 + (K + 1) / (6 n).
+
+    base, now: counts (C, K); n is the smaller total and K = k (C,). nan where a side is empty.
+    Source: Williams 1976, "Improved likelihood ratio tests for complete contingency tables".
+    """
+    total, n = base.sum(axis=1), now.sum(axis=1)
+    both = base + now
+    expected = both / np.where(total + n > 0, total + n, 1.0)[:, None]
+    g = 2 * (_surprise(base, expected * total[:, None]) + _surprise(now, expected * n[:, None]))
+    smaller = np.minimum(total, n)
+    factor = 1 + (np.asarray(k) + 1) / (6 * np.where(smaller > 0, smaller, np.nan))
+    out: Floats = np.maximum(g, 0.0) / factor
+    return out
+
+
+def _surprise(observed: Floats, expected: Floats) -> Floats:
+    ratio = np.where(observed > 0, divide(observed, expected, 1.0), 1.0)
+    out: Floats = (observed * np.log(ratio)).sum(axis=1)
+    return out
+
+
+def _effective(n: Floats, total: Floats) -> Floats:
+    """What n events of a window are worth beside a baseline of `total`: the variance of a difference of shares is
+    that of a share of so many. Equal to n for a long baseline; nan where a side is empty."""
+    return np.where((n > 0) & (total > 0), divide(n * total, n + total), np.nan)
+
+
+def _directed_share(base: Floats, now: Floats, wobble: Wobble, n: Floats, effective: Floats) -> Floats:
+    """sum c^2 n / (1 + n lambda) over sum c^2 n (C,): how much of G is left when the wobble is taken off.
+
+    c = V' ((s - p_base) / sqrt(p)): a deviation from the baseline's shares along production's own wobble, so that a
+    reference is judged with the same eyes as a trailing baseline. A cell of which the window expects less than half
+    an event is whitened as if it expected half, or one rare event would drown all other directions.
+    """
+    floor = 0.5 / np.where(n > 0, n, 1.0)
+    deviation = np.where(np.isnan(effective)[:, None], 0.0, shares(now) - shares(base))
+    whitened = deviation / np.sqrt(np.fmax(wobble.p, floor[:, None]))
+    square = np.einsum("ck,ckj->cj", whitened, wobble.vectors) ** 2
+    plain = square.sum(axis=1)
+    directed = (square / (1 + effective[:, None] * wobble.values)).sum(axis=1)
+    return divide(directed, plain, 1.0)
+
+
+def _standard(difference: Floats, variance: Floats) -> Floats:
+    """difference / sqrt(variance), nan where the variance is 0 or unknown."""
+    return divide(difference, np.sqrt(np.fmax(variance, 0.0)))
+
+
+def _rank_t(base: Floats, now: Floats, wobble: Wobble, effective: Floats) -> Floats:
+    """The difference of mean midranks over its standard deviation (C,)."""
+    difference = ((shares(now) - shares(base)) * wobble.rank).sum(axis=1)
+    return _standard(difference, wobble.rank_variance / effective + wobble.rank_wobble)
+
+
+def _moments_t(
+    wobble: Wobble,
+    base: tuple[Floats, Floats, Floats],
+    now: tuple[Floats, Floats, Floats],
+    evaluation: Bools,
+) -> tuple[Floats, Floats]:
+    """t and its degrees of freedom (C,) for the difference of means; base, now: mean, variance, number of values.
+
+    The variance is s^2/n of the healthy windows and of the baseline, plus the wobble. For evaluation scores it is
+    Welch's, from the window's own variance (the baseline's where all values of the window are equal).
+    """
+    (mean_b, var_b, n_b), (mean_w, var_w, n_w) = base, now
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        of_base = np.where(n_b > 0, var_b / n_b, np.nan)
+        own = np.where(var_w > 0, var_w, var_b)
+        of_window = np.where(n_w > 0, np.where(evaluation, own, wobble.mean_variance) / n_w, np.nan)
+        variance = of_base + of_window + wobble.mean_wobble
+        rest = of_base**2 / (n_b - 1) + of_window**2 / (n_w - 1) + wobble.mean_wobble**2 / (wobble.windows - 1)
+        welch = variance**2 / rest
+        difference = mean_w - mean_b
+    t = _standard(difference, np.where(np.isfinite(variance), variance, np.nan))
+    return t, np.where(evaluation, welch, wobble.windows - 1)
+
+
+def window_scores(
+    base: Floats,
+    now: Floats,
+    k: NDArray[np.int64],
+    ordered: Bools,
+    numeric: Bools,
+    worse: NDArray[np.int8],
+    wobble: Wobble,
+    base_mean: Floats,
+    base_var: Floats,
+    base_n: Floats,
+    now_mean: Floats,
+    now_var: Floats,
+    now_n: Floats,
+    evaluation: Bools,
+) -> Scores:
+    """Scores of C windows against their baselines.
+
+    base, now: counts (C, K), of which k (C,) cells are real; ordered: the cells have an order; numeric: there are
+    moments (mean, variance, number of values; else nan); worse: +1 where more of the last cell or a higher mean
+    harms, -1 where less does, 0 where both count. `wobble` is production's own, also where `base` is a reference.
+    Shares (two cells, not numeric) with a worse direction are tested one-sided, and so is everything of evaluation
+    scores that have one; a move the other way scores next to 0. nan: an empty side, one cell, or fewer than
+    MINIMUM_WINDOWS healthy windows.
+    """
+    n, total = now.sum(axis=1), base.sum(axis=1)
+    effective = _effective(n, total)
+    usable = (n > 0) & (total > 0) & (k >= 2) & (wobble.windows >= MINIMUM_WINDOWS)
+    df1 = np.maximum(k - 1, 1).astype(np.float64)
+    g_star = g_statistic(base, now, k) * _directed_share(base, now, wobble, n, effective)
+    shape = f_decades(g_star / df1, df1, np.maximum(wobble.windows - k, 1))
+    rank_t = _rank_t(base, now, wobble, effective)
+    rank = t_decades(rank_t, np.maximum(wobble.windows - 1, 1))
+    t, df = _moments_t(wobble, (base_mean, base_var, base_n), (now_mean, now_var, now_n), evaluation)
+    moments = np.where(numeric, t_decades(t, df), np.nan)
+
+    directed = (worse != 0) & (evaluation | ((k == 2) & ~numeric))
+    last = np.take_along_axis(shares(now) - shares(base), np.maximum(k - 1, 0)[:, None], axis=1)[:, 0]
+    lean = np.where(k == 2, last, np.where(np.isnan(moments), rank_t, t))
+    harms = lean * worse > 0
+    shape = np.where(directed, np.where(k == 2, one_sided(shape, harms), np.where(harms, shape, 0.0)), shape)
+    rank = np.where(directed, one_sided(rank, rank_t * worse > 0), rank)
+    moments = np.where(directed, one_sided(moments, t * worse > 0), moments)
+
+    rank = np.where(ordered & (k >= RANKED_CELLS), rank, np.nan)
+    tests = np.where(usable, np.nan_to_num(np.stack([shape, rank, moments]), nan=-1.0, posinf=MOST), -1.0)
+    spoke = tests.argmax(axis=0)
+    decades = np.where(usable, tests.max(axis=0), np.nan)
+    return Scores(decades, np.where(usable, spoke, -1).astype(np.int8))
