@@ -29,9 +29,9 @@ from monitor.demo.vocabulary import (
     Topic,
 )
 
-PROMPTS_PER_TOPIC = 3000
-RESPONSES_PER_STYLE = 2000
-CONTEXTS_PER_TOPIC = 600
+PROMPTS_PER_TOPIC = 2000
+RESPONSES_PER_STYLE = 1500
+CONTEXTS_PER_TOPIC = 400
 STYLES = ("plain", "listed", "refusal")
 PLAIN, LISTED, REFUSAL = range(3)
 
@@ -144,9 +144,10 @@ class _Writer:
         return " ".join(self.maybe(0.6, OPENINGS) + body + self.maybe(0.5, CLOSINGS))
 
     def listed(self, topic: Topic) -> str:
-        opening = " ".join(self.several(topic.facts, 3.4, 0.4))
+        opening = " ".join(self.maybe(0.6, OPENINGS) + self.several(topic.facts, 3.0, 0.4))
         items = self.items(topic, 5, 0.3, 3)
-        return "\n".join([opening, "", self.random.choice(LEADS), *items, "", *self.maybe(0.7, TAKEAWAYS)])
+        ending = self.maybe(1, TAKEAWAYS) + self.maybe(0.5, CLOSINGS)
+        return "\n".join([opening, "", self.random.choice(LEADS), *items, "", " ".join(ending)])
 
     def refuse(self, topic: Topic) -> str:
         """As long as any other answer: only what is said differs, not how much."""

@@ -136,7 +136,7 @@ _USER_TAGS = [
 _OK, _TIMEOUT, _RATE_LIMITED = range(3)
 _ENCODER = msgspec.json.Encoder()
 _ERRORS = (UNSET, "timeout", "rate_limited")
-_DEADLINE = 10.0
+_DEADLINE = 8.0
 """Seconds after which a call times out."""
 
 
