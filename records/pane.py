@@ -138,6 +138,32 @@ def merge_all(panes: Iterable[Pane]) -> Pane:
     return row[0] if row else EMPTY
 
 
+class Accumulator:
+    """Merges panes as they come, in a tree: n of them cost O(log n) memory and O(n log n) work."""
+
+    def __init__(self) -> None:
+        self._row: list[tuple[int, Pane]] = []
+        self.added = 0
+
+    def add(self, pane: Pane) -> None:
+        self.added += 1
+        size = 1
+        while self._row and self._row[-1][0] == size:
+            pane, size = merge(self._row.pop()[1], pane), 2 * size
+        self._row.append((size, pane))
+
+    def total(self) -> Pane:
+        return merge_all(pane for _, pane in reversed(self._row))
+
+
+def without_text(pane: Pane) -> Pane:
+    """The pane without what only explains (texts and the sample): what baselines are learned from."""
+    kept = pane.kinds[pane.counts.signal] != Kind.TEXT if len(pane.names) else np.empty(0, bool)
+    counts = Counts(pane.counts.signal[kept], pane.counts.key[kept], pane.counts.count[kept])
+    sample = empty_sample(len(pane.names))
+    return Pane(pane.n, pane.names, pane.kinds, pane.resolution, pane.moments, counts, pane.labels, sample)
+
+
 def subtract(a: Pane, b: Pane) -> Pane:
     """What of `a` is not in `b`. Lowest and highest stay those of `a` (bounds); the sample is empty."""
     a, b, resolution = _paired(a, b)

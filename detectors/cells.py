@@ -1,0 +1,198 @@
+"""Cells: how the values of each signal of one slice are binned, decided by a baseline (statistics.md, section 3).
+
+Numeric signals get the baseline's deciles moved to bucket edges and de-duplicated, so discrete and constant signals have
+fewer cells; categories keep the commonest values and one cell for the rest, so that a value never seen has a place too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from records.pane import SQUARE, TOTAL, Pane
+from records.signal import Kind, Signal
+from records.summary.buckets import BAD, OTHER, bucket_edges
+
+CELLS = 10
+"""At most so many cells: with fewer than five expected in each no tail is right."""
+OUT_OF_RANGE, NEVER_SEEN = "quality.out_of_range", "quality.never_seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the C comparisons of a slice saw in one pane.
+
+    `cells` (C, CELLS) counts; `n` (C,) values; `mean` and `variance` (C,) in the signal's unit, nan where not numeric.
+    """
+
+    cells: NDArray[np.float64]
+    n: NDArray[np.float64]
+    total: NDArray[np.float64]
+    square: NDArray[np.float64]
+
+    def mean(self) -> NDArray[np.float64]:
+        mean: NDArray[np.float64] = np.divide(self.total, self.n, out=np.full(len(self.n), np.nan), where=self.n > 0)
+        return mean
+
+    def variance(self) -> NDArray[np.float64]:
+        mean = self.mean()
+        spread = np.divide(self.square, self.n, out=np.full(len(self.n), np.nan), where=self.n > 0) - mean**2
+        bessel = np.divide(self.n, self.n - 1, out=np.ones(len(self.n)), where=self.n > 1)
+        variance: NDArray[np.float64] = np.maximum(spread * bessel, 0.0)
+        return variance
+
+
+def add_tallies(a: Tally, b: Tally) -> Tally:
+    return Tally(a.cells + b.cells, a.n + b.n, a.total + b.total, a.square + b.square)
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The binning of every signal of one slice against one baseline; row i of every array is the signal `names[i]`.
+
+    `k` (C,) real cells; entries starts[i] to starts[i + 1] belong to row i: an entry begins at key `first` and counts into
+    `cell`. Numeric cells reach up to the next entry, categories stand for their key alone (any other: the last cell).
+    `lowest` and `highest` (C,) are the first and last key that the baseline had.
+    """
+
+    names: tuple[str, ...]
+    kinds: NDArray[np.uint8]
+    k: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    first: NDArray[np.int64]
+    cell: NDArray[np.int64]
+    lowest: NDArray[np.int64]
+    highest: NDArray[np.int64]
+
+    def tally(self, pane: Pane) -> Tally:
+        """Counts and sums of a pane in these cells; what the pane does not hold is zero."""
+        size = len(self.names)
+        place = np.array([pane.index(name) for name in self.names], np.int64)
+        back = np.full(len(pane.names), -1, np.int64)
+        back[place[place >= 0]] = np.flatnonzero(place >= 0)
+        mine = back[pane.counts.signal] if len(pane.counts.signal) else np.empty(0, np.int64)
+        good = (mine >= 0) & (pane.counts.key != BAD)
+        signal, key, count = mine[good], pane.counts.key[good], pane.counts.count[good]
+        cell, known = self.place(signal, key)
+        found = np.bincount(signal * CELLS + cell, weights=count, minlength=size * CELLS)
+        cells = found.astype(np.float64).reshape(size, CELLS)
+        self._quality(cells, signal, key, count, known)
+        n = cells.sum(1)
+        held = (place >= 0) & (self.kinds == Kind.NUMERIC)
+        total, square = np.full(size, np.nan), np.full(size, np.nan)
+        total[self.kinds == Kind.NUMERIC] = square[self.kinds == Kind.NUMERIC] = 0.0
+        step = pane.resolution[place[held]]
+        total[held] = pane.moments[place[held], TOTAL] * step
+        square[held] = pane.moments[place[held], SQUARE] * step**2
+        return Tally(cells, n, total, square)
+
+    def place(self, signal: NDArray[np.int64], key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Cell of each entry, and whether the baseline knew its value (always so for numeric signals)."""
+        entry = _locate(self.starts, self.first, signal, key)
+        numeric = self.kinds[signal] == Kind.NUMERIC
+        known = numeric | (self.first[entry] == key)
+        return np.where(known, self.cell[entry], self.k[signal] - 1), known
+
+    def _quality(self, cells, signal, key, count, known) -> None:  # type: ignore[no-untyped-def]
+        """Fill the two rows that speak of all signals: values out of the baseline's range, categories it never had."""
+        numeric = self.kinds[signal] == Kind.NUMERIC
+        outside = numeric & ((key < self.lowest[signal]) | (key > self.highest[signal]))
+        for name, of, bad in ((OUT_OF_RANGE, numeric, outside), (NEVER_SEEN, ~numeric, ~known)):
+            if name in self.names[-2:]:
+                row = self.names.index(name, len(self.names) - 2)
+                cells[row, :2] = count[of & ~bad].sum(), count[of & bad].sum()
+
+
+@nb.njit(cache=True, nogil=True)
+def _locate(starts, first, signal, key):  # type: ignore[no-untyped-def]
+    """For each (signal, key) the last entry of that signal whose first key is not above it, else its first entry."""
+    out = np.empty(len(signal), np.int64)
+    for i in range(len(signal)):
+        low, high = starts[signal[i]], starts[signal[i] + 1]
+        while high - low > 1:
+            middle = (low + high) // 2
+            if first[middle] <= key[i]:
+                low = middle
+            else:
+                high = middle
+        out[i] = low
+    return out
+
+
+def _numeric_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """First keys of the cells of a numeric signal: its deciles at bucket edges; a constant gets its value and the rest."""
+    share = np.cumsum(counts) / counts.sum()
+    deciles = np.unique(np.searchsorted(share, np.arange(1, CELLS) / CELLS - 1e-12))
+    upper = keys[deciles[deciles < len(keys) - 1]] if len(keys) > 1 else keys
+    return np.concatenate([[BAD + 1], upper + 1])
+
+
+def _category_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """Known keys ascending, the cell of each, and how many cells: the commonest have one each, the last is everything else."""
+    keys, counts = keys[keys != OTHER], counts[keys != OTHER]
+    order = np.lexsort((keys, -counts))[: CELLS - 1]
+    cell = np.full(len(keys), len(order), np.int64)
+    cell[order] = np.arange(len(order))
+    return keys, cell, len(order) + 1
+
+
+def make_cells(base: Pane, declared: Mapping[str, Signal]) -> Cells:
+    """The binning that a baseline's pane decides: one row for each signal that can be compared, two more for data quality.
+
+    `declared` holds the declarations of the signals to compare; texts are not compared (they explain).
+    """
+    names, kinds, k, starts, first, cell, ends = [], [], [], [0], [], [], []
+    for name, kind in zip(base.names, base.kinds.tolist(), strict=True):
+        keys, counts = base.cells(name)
+        if name not in declared or kind == Kind.TEXT or not counts.sum():
+            continue
+        if kind == Kind.NUMERIC:
+            mine = _numeric_entries(keys, counts)
+            place, size = np.arange(len(mine)), len(mine)
+        elif kind == Kind.BOOLEAN:
+            mine, place, size = np.array([0, 1]), np.arange(2), 2
+        else:
+            mine, place, size = _category_entries(keys, counts)
+            if not len(mine):
+                mine, place = np.array([OTHER]), np.array([0])
+        names.append(name)
+        kinds.append(kind)
+        k.append(size)
+        first.append(mine)
+        cell.append(place)
+        starts.append(starts[-1] + len(mine))
+        ends.append((keys[0], keys[-1]))
+    for name in (OUT_OF_RANGE, NEVER_SEEN):
+        if names and name in declared:
+            names.append(name)
+            kinds.append(Kind.BOOLEAN)
+            k.append(2)
+            starts.append(starts[-1])
+            ends.append((0, 0))
+    low, high = (np.array([e[side] for e in ends], np.int64) for side in (0, 1))
+    return Cells(
+        tuple(names), np.array(kinds, np.uint8), np.array(k, np.int64), np.array(starts, np.int64),
+        np.concatenate(first) if first else np.empty(0, np.int64),
+        np.concatenate(cell).astype(np.int64) if cell else np.empty(0, np.int64), low, high,
+    )  # fmt: skip
+
+
+def cell_bounds(cells: Cells, row: int) -> list[tuple[float, float]]:
+    """Lower (exclusive) and upper (inclusive) edge of each cell of a numeric row, in the signal's unit."""
+    mine = cells.first[cells.starts[row] : cells.starts[row + 1]]
+    _, upper = bucket_edges(mine[1:] - 1)
+    edges = [-np.inf, *upper.tolist(), np.inf]
+    return list(pairwise(edges))
+
+
+def category_names(cells: Cells, base: Pane, row: int) -> list[str]:
+    """The value of each cell of a categorical row; the last stands for everything else."""
+    part = slice(cells.starts[row], cells.starts[row + 1])
+    names = ["any other value"] * int(cells.k[row])
+    for key, cell in zip(cells.first[part].tolist(), cells.cell[part].tolist(), strict=True):
+        if cell < cells.k[row] - 1:
+            names[cell] = base.label(key)
+    return names
