@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from alerts.numbers import change, clock, count, number, share
 from alerts.rules import slice_text
 from records.finding import CellReason, Finding
-from records.signal import Kind, Signal
+from records.signal import Kind, Signal, score_signal, tag_signal
 
-PERCENT = frozenset({"share", "ratio", "%"})
+PERCENT = frozenset({"share", "ratio"})
 LONGEST = 80
 """Values that come with the traffic are cut to this many characters."""
+
+TELLING = 0.01
+"""A typical value that moved by less than this share of itself says less than the cells do."""
 
 IN_SENTENCE = 2
 """Cells that a sentence names."""
@@ -28,7 +31,7 @@ def sentence(finding: Finding, titles: Mapping[str, Signal]) -> str:
     tail = _where(finding) + f" since {clock(finding.since, finding.window.end)}"
     if finding.verdict == "no_data":
         return f"No data from {plain(finding.application)}{tail}"
-    return _what(finding, titles.get(finding.signal)) + tail
+    return _what(finding, _declared(finding.signal, titles)) + tail
 
 
 def until(text: str, since: int, end: int, *, withdrawn: bool) -> str:
@@ -60,9 +63,17 @@ def explain(finding: Finding) -> str:
 
 def plain(text: str) -> str:
     """Text that came with the traffic on one line: no control or formatting characters, at most 80 characters."""
-    spaced = " ".join(text.split())
+    spaced = " ".join(text[: 10 * LONGEST].split())
     kept = "".join(letter for letter in spaced if unicodedata.category(letter)[0] != "C")
     return kept if len(kept) <= LONGEST else kept[: LONGEST - 1] + "…"
+
+
+def _declared(name: str, titles: Mapping[str, Signal]) -> Signal | None:
+    """A signal's declaration: handed in, or made for a score or tag that comes with the traffic."""
+    for prefix, declare in (("scores.", score_signal), ("tags.", tag_signal)):
+        if name not in titles and name.startswith(prefix):
+            return declare(name.removeprefix(prefix))
+    return titles.get(name)
 
 
 def _what(finding: Finding, signal: Signal | None) -> str:
@@ -74,20 +85,21 @@ def _what(finding: Finding, signal: Signal | None) -> str:
         if moved:
             return moved
     if reasons.cells:
-        return f"{title} changed: " + ", ".join(_cell(cell) for cell in _largest(reasons.cells))
+        return f"{title} changed: " + ", ".join(_cell(cell, title) for cell in _largest(reasons.cells))
     if finding.effect and finding.times_floor > 0:
         return f"{title} changed by {number(finding.times_floor)} times the smallest change that counts"
     return f"{title} changed"
 
 
 def _moved(finding: Finding, signal: Signal | None, title: str, before: float, after: float) -> str:
-    """`Title rose from 96 to 148 (median, +54 %)`, or empty where both read the same."""
+    """`Title rose from 96 to 148 (median, +54 %)`, or empty where both are as good as the same."""
     unit = finding.reasons.unit or (signal.unit if signal else "")
     of_calls = finding.reasons.statistic == "share" or (signal is not None and signal.kind is Kind.BOOLEAN)
     percent = of_calls or unit in PERCENT
     shown = share if percent else number
     low, high = shown(before), shown(after)
-    if low == high:
+    same = low == high or (bool(finding.reasons.cells) and not percent and abs(after - before) < TELLING * abs(before))
+    if same:
         return ""
     suffix = " of calls" if of_calls else "" if percent or not unit or unit.lower() in title.lower() else f" {unit}"
     note = [] if of_calls else [finding.reasons.statistic]
@@ -104,12 +116,19 @@ def _categorical(signal: Signal | None) -> bool:
     return signal is not None and signal.kind is Kind.CATEGORICAL
 
 
-def _cell(cell: CellReason) -> str:
-    return f"{plain(cell.text)} {share(cell.before)} -> {share(cell.after)}"
+def _cell(cell: CellReason, title: str = "") -> str:
+    """`gpt-x 0 % -> 40 %`; the signal's title is left out where it was said before."""
+    text = plain(cell.text)
+    if title and text.lower().startswith(f"{title.lower()} "):
+        text = text[len(title) + 1 :]
+    return f"{text} {share(cell.before)} -> {share(cell.after)}"
 
 
 def _largest(cells: Sequence[CellReason]) -> list[CellReason]:
-    return sorted(cells, key=lambda cell: (-abs(cell.after - cell.before), -cell.after, cell.text))[:IN_SENTENCE]
+    """The cells that moved most; of two that moved as much, the one that grew first."""
+    return sorted(cells, key=lambda cell: (-round(abs(cell.after - cell.before), 6), cell.before - cell.after, cell.text))[
+        :IN_SENTENCE
+    ]
 
 
 def _slice(finding: Finding) -> str:

@@ -9,6 +9,7 @@ in the TLS handshake stay those of the URL, so certificates are checked against 
 import ipaddress
 import logging
 import socket
+import ssl
 from collections.abc import Callable, Collection, Mapping
 
 import httpx
@@ -38,10 +39,14 @@ for _logger in ("httpx", "httpcore"):
     logging.getLogger(_logger).setLevel(logging.WARNING)
 
 
-def open_client(connect_seconds: float = CONNECT_SECONDS, answer_seconds: float = ANSWER_SECONDS) -> httpx.Client:
+def open_client(
+    connect_seconds: float = CONNECT_SECONDS,
+    answer_seconds: float = ANSWER_SECONDS,
+    verify: ssl.SSLContext | bool = True,
+) -> httpx.Client:
     """A client for notifiers: no redirects, no proxy from the environment (it would choose the target's address)."""
     timeout = httpx.Timeout(answer_seconds, connect=connect_seconds)
-    return httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False)
+    return httpx.Client(timeout=timeout, verify=verify, follow_redirects=False, trust_env=False)
 
 
 def system_resolve(host: str, port: int) -> list[str]:

@@ -1,0 +1,69 @@
+"""Which findings are one incident, and which of them leads."""
+
+import math
+
+import pytest
+
+from alerts.grouping import incidents, nearest, telling_order
+from records.finding import Finding
+from tests.alerts.make import HOUR, MINUTE, NOON, alert, finding
+
+ACME = {"tags.tenant": "acme"}
+
+
+@pytest.mark.parametrize(
+    ("findings", "leader"),
+    [
+        ([finding("a", times_floor=2.0), finding("b", times_floor=3.0)], "b"),
+        ([finding("a", times_floor=2.5, slice=ACME), finding("b", times_floor=3.0)], "a"),
+        ([finding("a", times_floor=2.3, slice=ACME), finding("b", times_floor=3.0)], "b"),
+        ([finding("b", slice=ACME), finding("a", slice={**ACME, "model": "m"}), finding("c", slice=ACME)], "a"),
+        ([finding("b"), finding("a")], "a"),
+        ([finding("a", times_floor=math.nan), finding("b", times_floor=1.0)], "b"),
+        ([finding("a", times_floor=math.inf), finding("b", times_floor=9.0, slice=ACME)], "a"),
+        ([finding("a", times_floor=0.0), finding("b", times_floor=0.0, slice=ACME)], "b"),
+    ],
+)
+def test_the_most_telling_finding_leads_in_any_order(findings: list[Finding], leader: str) -> None:
+    assert telling_order(findings)[0].id == leader
+    assert telling_order(findings[::-1]) == telling_order(findings)
+
+
+def test_no_findings_have_no_leader() -> None:
+    assert telling_order([]) == []
+
+
+@pytest.mark.parametrize(
+    ("onsets", "sizes"),
+    [
+        ([], []),
+        ([0], [1]),
+        ([0, 60], [2]),
+        ([0, 61], [1, 1]),
+        ([120, 0, 60], [3]),
+        ([0, 200, 30, 230], [2, 2]),
+    ],
+)
+def test_onsets_within_an_hour_are_chained_into_one_incident(onsets: list[int], sizes: list[int]) -> None:
+    findings = [finding(f"f{i}", since=NOON + minutes * MINUTE) for i, minutes in enumerate(onsets)]
+    assert [len(incident) for incident in incidents(findings)] == sizes
+
+
+def test_incidents_never_mix_applications() -> None:
+    groups = incidents([finding("a"), finding("b", application="sales")])
+    assert [[each.id for each in group] for group in groups] == [["b"], ["a"]]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"),
+    [(-61, None), (-60, "early"), (30, "early"), (90, "early"), (150, "early"), (151, "late"), (360, "late"), (361, None)],
+)
+def test_an_incident_joins_the_nearest_alert_within_an_hour_of_its_range(minutes: int, expected: str | None) -> None:
+    early = alert(id="early", started_at=NOON, since_last=NOON + 90 * MINUTE)
+    late = alert(id="late", started_at=NOON + 210 * MINUTE, since_last=NOON + 5 * HOUR)
+    joined = nearest([finding(since=NOON + minutes * MINUTE)], [late, early])
+    assert (joined.id if joined else None) == expected
+
+
+def test_an_incident_joins_no_alert_of_another_application() -> None:
+    assert nearest([finding()], [alert(application="sales")]) is None
