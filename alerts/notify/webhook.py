@@ -122,15 +122,7 @@ def alertmanager_body(alert: Alert, receiver: str, external_url: str) -> bytes:
 
     `external_url` is where people reach the page, without a slash at its end (may be empty).
     """
-    labels: dict[str, str] = {
-        "alertname": alert.rule,
-        "severity": alert.severity,
-        "application": alert.application,
-        "signal": alert.signal,
-        "slice": slice_text(alert.slice),
-        "alert_id": alert.id,
-    }
-    labels = {name: value for name, value in labels.items() if value}
+    labels = _labels(alert)
     annotations = {"summary": alert.sentence, "description": alert.description, "runbook_url": alert.runbook_url}
     annotations = {name: value for name, value in annotations.items() if value}
     group: dict[str, str] = {name: labels[name] for name in ("alertname", "application", "alert_id") if name in labels}
@@ -159,6 +151,19 @@ def alertmanager_body(alert: Alert, receiver: str, external_url: str) -> bytes:
         ],
     }
     return msgspec.json.encode(body)
+
+
+def _labels(alert: Alert) -> dict[str, str]:
+    """What tells alerts apart; the same while an alert fires and when it is resolved. Empty labels are left out."""
+    labels = {
+        "alertname": alert.rule,
+        "severity": alert.severity,
+        "application": alert.application,
+        "signal": alert.signal,
+        "slice": slice_text(alert.slice),
+        "alert_id": alert.id,
+    }
+    return {name: value for name, value in labels.items() if value}
 
 
 def fingerprint(labels: dict[str, str]) -> str:
