@@ -40,6 +40,8 @@ class Document:
             ) from None
         except (yaml.YAMLError, RecursionError) as error:
             raise ConfigError(f"not YAML: {str(error).splitlines()[0]}", file=file) from None
+        if isinstance(self._root, yaml.ScalarNode) and self._root.value in ("", "~", "null"):
+            self._root = None
         if self._root is not None and not isinstance(self._root, yaml.MappingNode):
             raise self._wrong("expected a mapping (key: value) at the top", self._root, ())
         self.data: dict[str, Any] = {} if self._root is None else self._mapping(self._root, ())

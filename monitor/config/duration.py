@@ -11,7 +11,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 UNITS = {"w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1_000}
 
-PATTERN = r"^(\d+(\.\d+)?(ms|[wdhms]))+$"
+PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|[wdhms]))+$"
 _LONGEST = 3_660 * DAY
 
 
@@ -22,9 +22,9 @@ def parse_duration(text: Any) -> int:
     """
     if text in (0, "0") and not isinstance(text, bool):
         return 0
-    if not isinstance(text, str) or not re.match(PATTERN, text):
+    if not isinstance(text, str) or not re.fullmatch(PATTERN, text):
         raise ValueError("expected a duration such as 90s, 2m, 1h or 30d")
-    total = sum(float(number) * UNITS[unit] for number, _, unit in re.findall(r"(\d+(\.\d+)?)(ms|[wdhms])", text))
+    total = sum(float(number) * UNITS[unit] for number, _, unit in re.findall(r"([0-9]+(\.[0-9]+)?)(ms|[wdhms])", text))
     if total > _LONGEST:
         raise ValueError("expected a duration of at most ten years")
     return round(total)

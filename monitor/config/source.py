@@ -61,8 +61,12 @@ class ConfigSource:
 
 
 def changes_between(before: Config, after: Config) -> list[Change]:
-    """Every key that differs, in the order of the names."""
-    old, new = _flat(before), _flat(after)
+    """Every key that differs, in the order of the names. An application that is not named has the defaults."""
+    names = sorted({*before.applications, *after.applications})
+    old, new = (
+        _flat(config.model_copy(update={"applications": {name: config.application(name) for name in names}}))
+        for config in (before, after)
+    )
     return [
         Change(key, _text(old.get(key)), _text(new.get(key)), key.split(".")[0] in NEEDS_RESTART)
         for key in sorted({*old, *new})
