@@ -1,0 +1,117 @@
+"""What became of an application's comparisons, window by window: one row of arrays a window, one entry a comparison.
+
+Arrays are blobs whose layout their writer versions; a calibration (cells, wobble, healthy history, threshold) is in force
+from its `start` until the next one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Table, delete, select
+
+from monitor.store.dialect import insert_new, upsert
+from monitor.store.tables import calibrations as calibration_rows
+from monitor.store.tables import comparisons as comparison_rows
+from monitor.store.tables import courses
+from monitor.store.tables import judged as judged_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What entry `index` of every array is about."""
+
+    index: int
+    dimension: str
+    value: str
+    signal: str
+    baseline: str
+
+
+def comparisons(c: Connection, application: str) -> list[Comparison]:
+    """All comparisons by index."""
+    t = comparison_rows.c
+    columns = (t.index, t.dimension, t.value, t.signal, t.baseline)
+    return [Comparison(*row) for row in c.execute(select(*columns).where(t.application == application).order_by(t.index))]
+
+
+def add_comparisons(c: Connection, application: str, rows: Sequence[Comparison]) -> None:
+    """Register comparisons; those that are registered stay as they are."""
+    unique = ("application", "dimension", "value", "signal", "baseline")
+    stored = [
+        {
+            "application": application,
+            "index": row.index,
+            "dimension": row.dimension,
+            "value": row.value,
+            "signal": row.signal,
+            "baseline": row.baseline,
+        }
+        for row in rows
+    ]
+    insert_new(c, comparison_rows, stored, unique)
+
+
+def put_row(c: Connection, application: str, start: int, version: int, blob: bytes) -> None:
+    """Insert or replace the arrays of the window that starts at `start`; `version` is their layout's."""
+    upsert(c, courses, [{"application": application, "start": start, "version": version, "arrays": blob}])
+
+
+def rows(c: Connection, application: str, since: int | None = None, until: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """The windows that start in [since, until), in order: start and arrays."""
+    statement = select(courses.c.start, courses.c.arrays).where(courses.c.application == application)
+    if since is not None:
+        statement = statement.where(courses.c.start >= since)
+    if until is not None:
+        statement = statement.where(courses.c.start < until)
+    for row in c.execute(statement.order_by(courses.c.start), execution_options={"yield_per": 200}):
+        yield row.start, row.arrays
+
+
+def last(c: Connection, application: str) -> tuple[int, bytes] | None:
+    """The newest window, as in `rows`."""
+    return _newest(c, courses, application, None)
+
+
+def delete_from(c: Connection, application: str, start: int) -> None:
+    """Forget the windows that start at `start` or later: they will be judged again."""
+    c.execute(delete(courses).where(courses.c.application == application, courses.c.start >= start))
+
+
+def delete_before(c: Connection, start: int) -> None:
+    """Forget the windows before `start`, and the calibrations that were in force for those alone."""
+    c.execute(delete(courses).where(courses.c.start < start))
+    t, other = calibration_rows.c, calibration_rows.alias()
+    later = select(other).where(other.c.application == t.application, other.c.start > t.start, other.c.start <= start)
+    c.execute(delete(calibration_rows).where(later.exists()))
+
+
+def put_calibration(c: Connection, application: str, start: int, blob: bytes) -> None:
+    """Insert or replace the calibration in force from `start`."""
+    upsert(c, calibration_rows, [{"application": application, "start": start, "arrays": blob}])
+
+
+def calibrations(c: Connection, application: str, until: int) -> bytes | None:
+    """The calibration in force at `until`: the newest that starts at or before it."""
+    newest = _newest(c, calibration_rows, application, until)
+    return newest[1] if newest else None
+
+
+def judged_through(c: Connection, application: str) -> int | None:
+    """The end of the last window that was judged."""
+    t = judged_rows.c
+    through = c.execute(select(t.through).where(t.application == application)).scalar()
+    return None if through is None else int(through)
+
+
+def set_judged(c: Connection, application: str, through: int) -> None:
+    """Insert or replace; it may go back, where windows are to be judged again."""
+    upsert(c, judged_rows, [{"application": application, "through": through}])
+
+
+def _newest(c: Connection, table: Table, application: str, until: int | None) -> tuple[int, bytes] | None:
+    t = table.c
+    statement = select(t.start, t.arrays).where(t.application == application).order_by(t.start.desc()).limit(1)
+    if until is not None:
+        statement = statement.where(t.start <= until)
+    row = c.execute(statement).one_or_none()
+    return (row.start, row.arrays) if row else None

@@ -1,0 +1,115 @@
+"""The one engine: SQLite by default, PostgreSQL by another URL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+
+from monitor.store import migrate
+from monitor.store.dialect import WRITE
+from records.errors import StoreError
+
+BUSY_SECONDS = 60
+"""How long a write transaction waits for another one before it gives up."""
+_PRAGMAS = (
+    f"busy_timeout = {BUSY_SECONDS * 1000}",
+    "journal_mode = WAL",
+    "synchronous = FULL",
+    "foreign_keys = ON",
+    "secure_delete = ON",  # what retention deletes must not be readable in the file's free pages
+    "cache_size = -16384",
+    "journal_size_limit = 67108864",
+)
+
+
+class Store:
+    """Opens nothing yet; StoreError where the URL is of no supported database.
+
+    Reads see a snapshot and block nobody. Threads share one Store; write transactions take turns.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine = _engine(url)
+        self._name = self._engine.url.render_as_string(hide_password=True)
+        self._turn = Lock() if self._engine.dialect.name == "sqlite" else None
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A write transaction: committed at the end of the block, rolled back where it raises."""
+        if self._turn is None:
+            with self._connect(write=True) as c:
+                yield c
+            return
+        # SQLite's own waiting polls up to every 100 ms; threads of this process hand over at once instead
+        if not self._turn.acquire(timeout=BUSY_SECONDS):
+            raise StoreError(f"{self._name}: another write transaction has been open for {BUSY_SECONDS} s")
+        try:
+            with self._connect(write=True) as c:
+                yield c
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A snapshot that cannot be written to."""
+        with self._connect(write=False) as c:
+            yield c
+
+    def upgrade(self) -> str:
+        """Bring the tables to this version's revision, which is returned; StoreError where they are of a newer one."""
+        with self.begin() as c:
+            return migrate.upgrade(c)
+
+    def check(self) -> None:
+        """StoreError where the tables are not of this version's revision, or the database is away."""
+        with self.read() as c:
+            migrate.check(c)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _connect(self, write: bool) -> Iterator[Connection]:
+        options: dict[str, Any] = {WRITE: write}
+        if self._engine.dialect.name == "postgresql" and not write:
+            options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        try:
+            with self._engine.connect() as c, c.execution_options(**options).begin():
+                yield c
+        except (OperationalError, InterfaceError) as error:
+            raise StoreError(f"{self._name}: {error.orig}") from error
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise StoreError("the store's URL cannot be read: expected sqlite:///FILE or postgresql+psycopg://…") from None
+    name = parsed.get_backend_name()
+    if name not in ("sqlite", "postgresql"):
+        raise StoreError(f"the store cannot be {name}: expected sqlite:///FILE or postgresql+psycopg://…")
+    if name == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise StoreError("the store needs a file that all threads share: expected sqlite:///FILE")
+    engine = create_engine(parsed, pool_size=10, max_overflow=40, pool_pre_ping=name != "sqlite", hide_parameters=True)
+    if name == "sqlite":
+        event.listen(engine, "connect", _open)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _open(connection: Any, _record: object) -> None:
+    """As SQLAlchemy's documentation says for the sqlite3 driver: it must not begin transactions of its own."""
+    connection.isolation_level = None
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(c: Connection) -> None:
+    write = c.get_execution_options()[WRITE]
+    c.exec_driver_sql(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
+    # a transaction that will write takes its lock first: one that has read cannot always get it later
+    c.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,128 @@
+"""Feedback by interaction: what was joined to its interaction's minute, and what waits for an interaction still to come."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, delete, func, select, tuple_
+
+from monitor.store.dialect import chunks, signed, unsigned, upsert
+from monitor.store.tables import joined_feedback as joined
+from monitor.store.tables import waiting_feedback as waits
+
+_KEY = (joined.c.id_hash, joined.c.name, joined.c.source)
+_codes = msgspec.msgpack.Decoder(list[int])
+
+
+class FeedbackKey(NamedTuple):
+    """`id_hash` is the unsigned 64-bit hash of the interaction's id."""
+
+    id_hash: int
+    name: str
+    source: str
+
+
+class JoinedFeedback(NamedTuple):
+    """A value as it was counted in the pane minute `start` and the slices `codes`: what a later one has to take back."""
+
+    value: float
+    start: int
+    codes: list[int]
+
+
+class WaitingFeedback(NamedTuple):
+    """Feedback without its interaction; `at` is its event time."""
+
+    id_hash: int
+    name: str
+    source: str
+    value_number: float | None
+    value_text: str | None
+    at: int
+
+
+def get(c: Connection, application: str, keys: Sequence[FeedbackKey]) -> dict[FeedbackKey, JoinedFeedback]:
+    """Those of the keys that were joined."""
+    found = {}
+    for chunk in chunks(keys):
+        stored = [(signed(id_hash), name, source) for id_hash, name, source in chunk]
+        statement = select(joined).where(joined.c.application == application, tuple_(*_KEY).in_(stored))
+        for row in c.execute(statement):
+            key = FeedbackKey(unsigned(row.id_hash), row.name, row.source)
+            found[key] = JoinedFeedback(row.value, row.start, _codes.decode(row.codes))
+    return found
+
+
+def put(c: Connection, application: str, rows: Mapping[FeedbackKey, JoinedFeedback]) -> None:
+    """Insert or replace joined values."""
+    stored = [
+        {
+            "application": application,
+            "id_hash": signed(id_hash),
+            "name": name,
+            "source": source,
+            "value": row.value,
+            "start": row.start,
+            "codes": msgspec.msgpack.encode(row.codes),
+        }
+        for (id_hash, name, source), row in rows.items()
+    ]
+    upsert(c, joined, stored)
+
+
+def delete_joined_before(c: Connection, start: int) -> None:
+    """Forget the joined values of minutes before `start`: their panes can no longer be corrected."""
+    c.execute(delete(joined).where(joined.c.start < start))
+
+
+def wait(c: Connection, application: str, rows: Sequence[WaitingFeedback]) -> None:
+    """Keep feedback until its interaction comes; the same name and source again replaces the earlier one."""
+    stored = [
+        {
+            **row._asdict(),
+            "application": application,
+            "id_hash": signed(row.id_hash),
+            "value_text": None if row.value_text is None else row.value_text.encode(),
+        }
+        for row in rows
+    ]
+    upsert(c, waits, stored)
+
+
+def waiting(c: Connection, application: str) -> list[WaitingFeedback]:
+    """All that waits, oldest first."""
+    return _select(c, application, None)
+
+
+def take(c: Connection, application: str, id_hashes: Sequence[int]) -> list[WaitingFeedback]:
+    """What waits for these interactions; it waits no longer."""
+    taken = []
+    for chunk in chunks([signed(id_hash) for id_hash in id_hashes]):
+        taken += _select(c, application, chunk)
+        c.execute(delete(waits).where(waits.c.application == application, waits.c.id_hash.in_(chunk)))
+    return taken
+
+
+def delete_before(c: Connection, at: int) -> int:
+    """Give up the waiting feedback from before a time; returns how many there were."""
+    count = c.execute(select(func.count()).select_from(waits).where(waits.c.at < at)).scalar_one()
+    c.execute(delete(waits).where(waits.c.at < at))
+    return int(count)
+
+
+def _select(c: Connection, application: str, stored_hashes: Sequence[int] | None) -> list[WaitingFeedback]:
+    statement = select(waits).where(waits.c.application == application)
+    if stored_hashes is not None:
+        statement = statement.where(waits.c.id_hash.in_(stored_hashes)).with_for_update()
+    rows = c.execute(statement.order_by(waits.c.at, waits.c.id_hash, waits.c.name, waits.c.source))
+    return [
+        WaitingFeedback(
+            unsigned(row.id_hash),
+            row.name,
+            row.source,
+            row.value_number,
+            None if row.value_text is None else row.value_text.decode(),
+            row.at,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,1 @@
+"""Alembic's environment; each file of `versions` is one revision."""

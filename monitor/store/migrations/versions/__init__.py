@@ -1,0 +1,1 @@
+"""The revisions, oldest first by name. One that a release has shipped is never edited."""

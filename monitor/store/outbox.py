@@ -1,0 +1,63 @@
+"""The outbox: notifications written in the transaction that decided them, delivered at least once after it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import update as update_rows
+
+from monitor.store.dialect import insert_new
+from monitor.store.tables import notifications as table
+from records.notification import Notification
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Notification)
+
+
+def put(c: Connection, notifications: Sequence[Notification]) -> None:
+    """Add notifications; one whose id is held stays as it is, with its attempts and its outcome."""
+    insert_new(c, table, [_row(notification) for notification in notifications], ["id"])
+
+
+def due(c: Connection, now: float, limit: int) -> list[Notification]:
+    """Those that wait and whose next attempt is due, the longest due first; no two processes are handed the same at once.
+
+    `now` is wall clock, seconds since 1970. Call it in a write transaction.
+    """
+    statement = select(table.c.body).where(table.c.outcome == "waiting", table.c.next_attempt_at <= now)
+    order = (table.c.next_attempt_at, table.c.created_at, table.c.id)
+    return _read(c, statement.order_by(*order).limit(limit).with_for_update(skip_locked=True))
+
+
+def update(c: Connection, notification: Notification) -> None:
+    """Write down how an attempt went."""
+    c.execute(update_rows(table).where(table.c.id == notification.id).values(_row(notification)))
+
+
+def of_alert(c: Connection, alert_id: str) -> list[Notification]:
+    """All that told of an alert, the oldest first."""
+    statement = select(table.c.body).where(table.c.alert == alert_id)
+    return _read(c, statement.order_by(table.c.created_at, table.c.id))
+
+
+def counts(c: Connection) -> dict[tuple[str, str], int]:
+    """How many notifications there are by receiver and outcome."""
+    key = (table.c.receiver, table.c.outcome)
+    return {(receiver, outcome): n for receiver, outcome, n in c.execute(select(*key, func.count()).group_by(*key))}
+
+
+def _row(notification: Notification) -> dict[str, Any]:
+    return {
+        "id": notification.id,
+        "alert": notification.alert,
+        "receiver": notification.receiver,
+        "outcome": notification.outcome,
+        "created_at": notification.created_at,
+        "next_attempt_at": notification.next_attempt_at,
+        "body": _encoder.encode(notification),
+    }
+
+
+def _read(c: Connection, statement: Select[Any]) -> list[Notification]:
+    return [_decoder.decode(row.body) for row in c.execute(statement)]

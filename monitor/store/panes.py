@@ -1,0 +1,93 @@
+"""Panes as blobs (records.pane_codec). A row belongs to one partition, so it has one writer; readers merge the partials.
+
+`step` is a pane's width in microseconds: minutes, and what they are rolled up to.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from sqlalchemy import Connection, select, tuple_
+from sqlalchemy import delete as delete_rows
+from sqlalchemy.sql.elements import ColumnElement
+
+from monitor.store.dialect import chunks, upsert
+from monitor.store.tables import panes as table
+from streams.panes import PaneKey
+
+_KEY = (table.c.application, table.c.dimension, table.c.value, table.c.start)
+
+
+def put(
+    c: Connection,
+    topic: str,
+    partition: int,
+    step: int,
+    panes: Mapping[PaneKey, bytes],
+    sizes: Mapping[PaneKey, int],
+) -> None:
+    """Insert or replace panes; `sizes` holds how many interactions each is of."""
+    own = {"topic": topic, "partition": partition, "step": step}
+    upsert(c, table, [{**own, **key._asdict(), "n": sizes[key], "pane": pane} for key, pane in panes.items()])
+
+
+def get(c: Connection, topic: str, partition: int, step: int, keys: Sequence[PaneKey]) -> dict[PaneKey, bytes]:
+    """Those of the keys that one partition has."""
+    found = {}
+    for chunk in chunks(keys):
+        statement = select(*_KEY, table.c.pane).where(*_own(topic, partition, step), tuple_(*_KEY).in_(chunk))
+        for application, dimension, value, start, pane in c.execute(statement):
+            found[PaneKey(application, dimension, value, start)] = pane
+    return found
+
+
+def between(
+    c: Connection,
+    application: str,
+    step: int,
+    since: int,
+    until: int,
+    dimension: str | None = None,
+    value: str | None = None,
+) -> Iterator[tuple[PaneKey, bytes]]:
+    """The partials of all partitions that start in [since, until), ordered by start; a key may come more than once.
+
+    Without `dimension` all slices, with it only its own (`""`: all traffic), with `value` that one alone.
+    """
+    statement = select(*_KEY, table.c.pane).where(*_span(application, step, since, until))
+    if dimension is not None:
+        statement = statement.where(table.c.dimension == dimension)
+    if value is not None:
+        statement = statement.where(table.c.value == value)
+    order = (table.c.start, table.c.dimension, table.c.value, table.c.topic, table.c.partition)
+    for name, *rest, pane in c.execute(statement.order_by(*order), execution_options={"yield_per": 200}):
+        yield PaneKey(name, *rest), pane
+
+
+def sizes(c: Connection, application: str, step: int, since: int, until: int) -> Iterator[tuple[PaneKey, int]]:
+    """How many interactions the panes hold, as `between`, without reading them."""
+    statement = select(*_KEY, table.c.n).where(*_span(application, step, since, until)).order_by(table.c.start)
+    for name, *rest, n in c.execute(statement):
+        yield PaneKey(name, *rest), n
+
+
+def delete(c: Connection, topic: str, partition: int, step: int, keys: Sequence[PaneKey]) -> None:
+    """Forget panes of one partition."""
+    for chunk in chunks(keys):
+        c.execute(delete_rows(table).where(*_own(topic, partition, step), tuple_(*_KEY).in_(chunk)))
+
+
+def delete_before(c: Connection, step: int, start: int) -> None:
+    """Forget the panes of one step that start before `start`."""
+    c.execute(delete_rows(table).where(table.c.step == step, table.c.start < start))
+
+
+def _own(topic: str, partition: int, step: int) -> tuple[ColumnElement[bool], ...]:
+    return table.c.topic == topic, table.c.partition == partition, table.c.step == step
+
+
+def _span(application: str, step: int, since: int, until: int) -> tuple[ColumnElement[bool], ...]:
+    return (
+        table.c.application == application,
+        table.c.step == step,
+        table.c.start >= since,
+        table.c.start < until,
+    )

@@ -1,0 +1,311 @@
+"""All tables, for every database alike: text, 64-bit integers, doubles and bytes; no type of one dialect."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+RowNumber = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits everywhere: SQLite's own row number is called INTEGER."""
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, Text, primary_key=True)
+
+
+def _integer_key(name: str) -> Column[int]:
+    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _integer(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False)
+
+
+def _double(name: str) -> Column[float]:
+    return Column(name, Double, nullable=False)
+
+
+def _bytes(name: str) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=False)
+
+
+def _serial() -> Column[int]:
+    return Column("id", RowNumber, primary_key=True)
+
+
+sequences = Table("sequences", metadata, _key("name"), _integer("value"))
+
+log = Table(
+    "log",
+    metadata,
+    Column("offset", RowNumber, primary_key=True, autoincrement=False),
+    _text("topic"),
+    _bytes("value"),
+    _integer("accepted_at"),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    _key("topic"),
+    _integer_key("partition"),
+    _integer("next_offset"),
+    _bytes("watermarks"),
+)
+
+panes = Table(
+    "panes",
+    metadata,
+    _key("application"),
+    _key("dimension"),
+    _key("value"),
+    _integer_key("step"),
+    _integer_key("start"),
+    _key("topic"),
+    _integer_key("partition"),
+    _integer("n"),
+    _bytes("pane"),
+    Index(None, "step", "start", "application"),
+)
+
+recent_ids = Table(
+    "recent_ids",
+    metadata,
+    _serial(),
+    _text("topic"),
+    _integer("partition"),
+    _text("application"),
+    _integer("accepted_at"),
+    _bytes("hashes"),
+    _bytes("starts"),
+    _bytes("codes"),
+    _bytes("dimensions"),
+    Index(None, "accepted_at"),
+    Index(None, "application", "accepted_at"),
+    sqlite_autoincrement=True,
+)
+
+slices = Table(
+    "slices",
+    metadata,
+    _key("application"),
+    _key("dimension"),
+    _key("value"),
+    _integer("code"),
+    _integer("first_seen"),
+    UniqueConstraint("application", "dimension", "code"),
+)
+
+counters = Table(
+    "counters",
+    metadata,
+    _key("application"),
+    _integer("interactions"),
+    _integer("duplicates"),
+    _integer("late"),
+    _integer("refused"),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    _serial(),
+    _integer("at"),
+    _text("topic"),
+    _integer("partition"),
+    Column("offset", BigInteger),
+    _integer("index"),
+    _text("field"),
+    _text("reason"),
+    _text("text"),
+    _bytes("line"),
+    UniqueConstraint("topic", "partition", "offset", "index"),
+    Index(None, "at"),
+    sqlite_autoincrement=True,
+)
+
+joined_feedback = Table(
+    "joined_feedback",
+    metadata,
+    _key("application"),
+    _integer_key("id_hash"),
+    _key("name"),
+    _key("source"),
+    _double("value"),
+    _integer("start"),
+    _bytes("codes"),
+    Index(None, "start"),
+)
+
+waiting_feedback = Table(
+    "waiting_feedback",
+    metadata,
+    _key("application"),
+    _integer_key("id_hash"),
+    _key("name"),
+    _key("source"),
+    Column("value_number", Double),
+    Column("value_text", LargeBinary),
+    _integer("at"),
+    Index(None, "at"),
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    _key("application"),
+    _integer_key("id_hash"),
+    _integer("start"),
+    _bytes("texts"),
+    Index(None, "start"),
+)
+
+reference_versions = Table(
+    "reference_versions",
+    metadata,
+    _key("application"),
+    _key("name"),
+    _integer_key("version"),
+    _integer("created_at"),
+    _text("source"),
+    _integer("n"),
+    Column("since", BigInteger),
+    Column("until", BigInteger),
+)
+
+reference_panes = Table(
+    "reference_panes",
+    metadata,
+    _key("application"),
+    _key("name"),
+    _integer_key("version"),
+    _key("dimension"),
+    _key("value"),
+    _bytes("pane"),
+    ForeignKeyConstraint(
+        ["application", "name", "version"],
+        ["reference_versions.application", "reference_versions.name", "reference_versions.version"],
+        ondelete="CASCADE",
+    ),
+)
+
+comparisons = Table(
+    "comparisons",
+    metadata,
+    _key("application"),
+    _integer_key("index"),
+    _text("dimension"),
+    _text("value"),
+    _text("signal"),
+    _text("baseline"),
+    UniqueConstraint("application", "dimension", "value", "signal", "baseline"),
+)
+
+courses = Table(
+    "courses",
+    metadata,
+    _key("application"),
+    _integer_key("start"),
+    _integer("version"),
+    _bytes("arrays"),
+    Index(None, "start"),
+)
+
+calibrations = Table("calibrations", metadata, _key("application"), _integer_key("start"), _bytes("arrays"))
+
+judged = Table("judged", metadata, _key("application"), _integer("through"))
+
+findings = Table(
+    "findings",
+    metadata,
+    _key("id"),
+    _text("application"),
+    _text("dimension"),
+    _text("value"),
+    _text("signal"),
+    _text("baseline"),
+    _integer("since"),
+    Column("ended", BigInteger),
+    _text("verdict"),
+    _bytes("body"),
+    Index(None, "since", "id"),
+    Index(None, "application", "ended"),
+    Index(None, "application", "since"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _key("id"),
+    _integer("number"),
+    _text("application"),
+    _text("severity"),
+    _text("state"),
+    _text("signal"),
+    _integer("started_at"),
+    Column("mark", Text),
+    _bytes("body"),
+    UniqueConstraint("number"),
+    Index(None, "started_at", "id"),
+    Index(None, "application", "state"),
+)
+
+alert_transitions = Table(
+    "alert_transitions",
+    metadata,
+    _serial(),
+    _text("alert"),
+    _text("state"),
+    _integer("at"),
+    _bytes("body"),
+    UniqueConstraint("alert", "at", "state"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _serial(),
+    _integer("at"),
+    _text("actor"),
+    _text("action"),
+    _text("subject"),
+    _text("detail"),
+    Index(None, "subject"),
+    sqlite_autoincrement=True,
+)
+
+notifications = Table(
+    "notifications",
+    metadata,
+    _key("id"),
+    _text("alert"),
+    _text("receiver"),
+    _text("outcome"),
+    _double("created_at"),
+    _double("next_attempt_at"),
+    _bytes("body"),
+    Index(None, "alert"),
+    Index(None, "outcome", "next_attempt_at"),
+)
