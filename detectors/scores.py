@@ -107,18 +107,18 @@ def _moments_t(
     Welch's, from the window's own variance (the baseline's where all values of the window are equal).
     """
     (mean_b, var_b, n_b), (mean_w, var_w, n_w) = base, now
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        of_base = np.where(n_b > 0, var_b / n_b, np.nan)
-        own = np.where(var_w > 0, var_w, var_b)
-        of_window = np.where(n_w > 0, np.where(evaluation, own, wobble.mean_variance) / n_w, np.nan)
-        variance = of_base + of_window + wobble.mean_wobble
-        rest = of_base**2 / (n_b - 1) + of_window**2 / (n_w - 1) + wobble.mean_wobble**2 / (wobble.windows - 1)
-        welch = variance**2 / rest
-        difference = mean_w - mean_b
+    of_base = np.where(n_b > 0, var_b / n_b, np.nan)
+    own = np.where(var_w > 0, var_w, var_b)
+    of_window = np.where(n_w > 0, np.where(evaluation, own, wobble.mean_variance) / n_w, np.nan)
+    variance = of_base + of_window + wobble.mean_wobble
+    rest = of_base**2 / (n_b - 1) + of_window**2 / (n_w - 1) + wobble.mean_wobble**2 / (wobble.windows - 1)
+    welch = variance**2 / rest
+    difference = mean_w - mean_b
     t = _standard(difference, np.where(np.isfinite(variance), variance, np.nan))
     return t, np.where(evaluation, welch, wobble.windows - 1)
 
 
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def window_scores(
     base: Floats,
     now: Floats,
@@ -159,12 +159,16 @@ def window_scores(
     last = np.take_along_axis(shares(now) - shares(base), np.maximum(k - 1, 0)[:, None], axis=1)[:, 0]
     lean = np.where(k == 2, last, np.where(np.isnan(moments), rank_t, t))
     harms = lean * worse > 0
-    shape = np.where(directed, np.where(k == 2, one_sided(shape, harms), np.where(harms, shape, 0.0)), shape)
+    one_shape = np.where(k == 2, one_sided(shape, harms), np.where(harms, shape, 0.0))
+    shape = np.where(directed, one_shape, shape)
     rank = np.where(directed, one_sided(rank, rank_t * worse > 0), rank)
     moments = np.where(directed, one_sided(moments, t * worse > 0), moments)
-
     rank = np.where(ordered & (k >= RANKED_CELLS), rank, np.nan)
-    tests = np.where(usable, np.nan_to_num(np.stack([shape, rank, moments]), nan=-1.0, posinf=MOST), -1.0)
-    spoke = tests.argmax(axis=0)
-    decades = np.where(usable, tests.max(axis=0), np.nan)
-    return Scores(decades, np.where(usable, spoke, -1).astype(np.int8))
+    return _largest(np.stack([shape, rank, moments]), usable)
+
+
+def _largest(tests: Floats, usable: Bools) -> Scores:
+    """The largest of the tests (3, C); a test that cannot speak is nan."""
+    known = np.nan_to_num(tests, nan=-1.0, posinf=MOST)
+    spoke = np.where(usable, known.argmax(axis=0), -1).astype(np.int8)
+    return Scores(np.where(usable, known.max(axis=0), np.nan), spoke)

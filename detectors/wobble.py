@@ -162,4 +162,5 @@ def _moments(sums: WobbleSums) -> tuple[Floats, Floats, Floats]:
         variance = sums.value_square / n - mean**2
         variance = np.where(variance <= 1e-12 * mean**2, 0.0, variance)
         wobble = np.maximum(sums.mean_square / n - mean**2 - variance * sums.mean_windows / n, 0.0)
-    return mean, variance, np.where(wobble <= 1e-12 * mean**2, 0.0, wobble)
+        wobble = np.where(wobble <= 1e-12 * mean**2, 0.0, wobble)
+    return mean, variance, wobble

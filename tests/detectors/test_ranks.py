@@ -1,0 +1,82 @@
+"""Ranks and dependence against their definitions, written as loops."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from detectors import ranks
+
+HISTORIES = hnp.arrays(np.float32, (30, 3), elements=st.sampled_from([np.nan, 0.0, 0.5, 1.0, 2.0, 2.5, 300.0]))
+
+
+def present(column: NDArray[np.float32]) -> NDArray[np.float32]:
+    return column[~np.isnan(column)]
+
+
+@given(HISTORIES, hnp.arrays(np.float64, (3,), elements=st.sampled_from([np.nan, 0.0, 0.7, 2.0, 1e9])))
+def test_p_is_the_share_of_scores_at_least_as_high_with_one_added(
+    history: NDArray[np.float32], scores: NDArray[np.float64]
+) -> None:
+    p = ranks.rank_p(scores, history, np.full(3, 0.1))
+    for c in range(3):
+        own = present(history[:, c])
+        expected = max((1 + (own >= scores[c]).sum()) / (len(own) + 1), 0.1)
+        assert np.isnan(p[c]) if np.isnan(scores[c]) else p[c] == pytest.approx(expected)
+
+
+def test_a_score_ties_with_itself_as_it_is_kept() -> None:
+    score = np.array([0.1])
+    assert ranks.rank_p(score, score.astype(np.float32)[None], np.zeros(1))[0] == 1.0
+
+
+def test_without_a_history_nothing_is_surprising() -> None:
+    p = ranks.rank_p(np.array([5.0, np.nan]), np.empty((0, 2), np.float32), np.zeros(2))
+    np.testing.assert_array_equal(p, [1.0, np.nan])
+
+
+@given(HISTORIES)
+def test_self_ranks_are_the_ranks_of_each_among_all(history: NDArray[np.float32]) -> None:
+    p = ranks.self_ranks(history)
+    for c in range(3):
+        own = present(history[:, c])
+        for w in range(len(history)):
+            expected = (1 + (own >= history[w, c]).sum()) / (len(own) + 1)
+            assert np.isnan(p[w, c]) if np.isnan(history[w, c]) else p[w, c] == pytest.approx(expected)
+
+
+@settings(deadline=None)
+@given(HISTORIES, st.integers(0, 4), hnp.arrays(np.int64, (30,), elements=st.integers(0, 9)))
+def test_time_of_day_ranks_use_the_neighbours_in_time_of_day_alone(
+    history: NDArray[np.float32], width: int, slots: NDArray[np.int64]
+) -> None:
+    p = ranks.time_of_day_ranks(history, slots, width=width, day=10)
+    for c in range(3):
+        for w in range(len(history)):
+            own = present(history[ranks.near(slots, int(slots[w]), width, 10), c])
+            expected = (1 + (own >= history[w, c]).sum()) / (len(own) + 1)
+            assert np.isnan(p[w, c]) if np.isnan(history[w, c]) else p[w, c] == pytest.approx(expected)
+
+
+def test_near_goes_over_midnight() -> None:
+    np.testing.assert_array_equal(ranks.near(np.array([0, 36, 37, 252, 251]), 0), [True, True, False, True, False])
+    np.testing.assert_array_equal(ranks.near(np.array([287, 35, 36]), 287), [True, True, False])
+
+
+def test_a_day_that_shapes_the_scores_is_found_and_one_that_does_not_is_not() -> None:
+    rng = np.random.default_rng(1)
+    t = np.arange(14 * ranks.DAY)
+    noise = rng.exponential(size=(len(t), 3))
+    noise[:, 1] *= np.exp(2 * np.sin(2 * np.pi * t / ranks.DAY))
+    noise[:, 2] = np.exp(np.convolve(rng.normal(size=len(t) + 99), np.ones(100) / 10, "valid"))
+    by_day, v = ranks.choose(noise.astype(np.float32), t % ranks.DAY)
+    assert by_day.tolist() == [False, True, False]
+    assert v[0] < 1.5
+    assert v[1] < 3
+    assert v[2] > 20
+
+
+def test_the_smallest_p_knows_what_dependent_windows_are_worth() -> None:
+    np.testing.assert_allclose(ranks.smallest_p(np.array([19.0, 19, 0]), np.array([1.0, 19, 1])), [0.05, 0.5, 1.0])

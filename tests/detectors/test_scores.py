@@ -1,0 +1,168 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from detectors.scores import MOMENTS, RANK, SHAPE, WobbleSums, learn_wobble
+from tests.detectors.helpers import iid_wobble, judged, sums_of
+
+Floats = NDArray[np.float64]
+
+COUNTS = hnp.arrays(np.float64, (4, 6), elements=st.sampled_from([0.0, 0.0, 1.0, 2.0, 30.0, 1e4, 1e9]))
+NUMBERS = hnp.arrays(np.float64, (4,), elements=st.sampled_from([np.nan, 0.0, 1.0, -3.0, 1e-300, 1e12, 1e200, np.inf]))
+NATURAL = hnp.arrays(np.float64, (4,), elements=st.sampled_from([0.0, 1.0, 30.0, 1e9]))
+KS = hnp.arrays(np.int64, (4,), elements=st.integers(1, 6))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(COUNTS, min_size=1, max_size=4), COUNTS, COUNTS, KS, st.data())
+def test_scores_of_anything_are_finite_and_not_negative_or_nan_where_there_are_none(
+    windows: list[Floats], base: Floats, now: Floats, k: NDArray[np.int64], data: st.DataObject
+) -> None:
+    real = np.arange(6) < k[:, None]
+    sums = WobbleSums.empty(4, 6)
+    everything = [real * part for part in windows * 24]
+    moments = [data.draw(NATURAL), data.draw(NUMBERS), data.draw(NUMBERS)]
+    for counts in everything:
+        sums.add(counts, *moments, np.array([True, True, True, False]))
+    scores = judged(
+        base * real, now * real, k, learn_wobble(sums, k),
+        ordered=np.array([True, False, True, True]), numeric=np.array([True, True, False, True]),
+        worse=np.array([-1, 0, 1, 1], np.int8), evaluation=np.array([True, False, False, True]),
+        base_mean=data.draw(NUMBERS), base_var=data.draw(NUMBERS), base_n=data.draw(NATURAL),
+        now_mean=data.draw(NUMBERS), now_var=data.draw(NUMBERS), now_n=data.draw(NATURAL),
+    )  # fmt: skip
+    there = ((base * real).sum(axis=1) > 0) & ((now * real).sum(axis=1) > 0) & (k >= 2) & (sums.windows >= 24)
+    np.testing.assert_array_equal(~np.isnan(scores.decades), there)
+    assert np.all(np.isfinite(scores.decades[there]) & (scores.decades[there] >= 0))
+    assert np.all(scores.spoke[~there] == -1)
+
+
+def test_a_window_waits_until_24_healthy_windows_are_known() -> None:
+    rng = np.random.default_rng(1)
+    counts = rng.multinomial(100, [0.2] * 5, size=(24, 1)).astype(float)
+    k = np.array([5])
+    for windows, there in ((23, False), (24, True)):
+        sums = sums_of(counts[:windows])
+        assert np.isfinite(judged(sums.cells, counts[0], k, learn_wobble(sums, k)).decades[0]) == there
+
+
+def test_shape_scores_of_iid_windows_hold_their_nominal_rate() -> None:
+    """The share of 20,000 clean windows above each level, within four standard errors plus the 1.7 that G is off."""
+    rng = np.random.default_rng(5)
+    p = np.full(10, 0.1)
+    base, wobble = iid_wobble(rng, p, windows=2000)
+    now = rng.multinomial(120, p, size=20_000).astype(float)
+    many = [np.repeat(part, len(now), axis=0) for part in (base,)]
+    wobbles = type(wobble)(*(np.repeat(getattr(wobble, name), len(now), axis=0) for name in type(wobble).__slots__))
+    decades = judged(many[0], now, np.full(len(now), 10), wobbles).decades
+    for level in (1, 2, 3):
+        rate, nominal = np.mean(decades >= level), 10.0**-level
+        assert rate == pytest.approx(nominal, abs=0.7 * nominal + 4 * np.sqrt(nominal / len(now)))
+
+
+def test_a_wobble_along_known_directions_is_taken_off_and_a_change_across_them_is_not() -> None:
+    rng = np.random.default_rng(6)
+    along = np.array([1, 1, -1, -1, 0, 0]) / 2
+    across = np.array([0, 0, 0, 0, 1, -1]) / np.sqrt(2)
+    windows = np.exp(0.5 * rng.normal(size=(600, 1)) * along)
+    counts = rng.multinomial(2000, windows / windows.sum(axis=1, keepdims=True)).astype(float)[:, None, :]
+    sums, k = sums_of(counts), np.array([6])
+    wobble = learn_wobble(sums, k)
+    decades = {}
+    for name, direction in (("along", along), ("across", across)):
+        shares = np.exp(0.5 * direction)
+        decades[name] = judged(sums.cells, 2000 * (shares / shares.sum())[None], k, wobble).decades[0]
+    assert decades["along"] < 1.5
+    assert decades["across"] > 10
+
+
+def test_shares_are_one_sided_where_one_direction_harms() -> None:
+    rng = np.random.default_rng(7)
+    base, wobble = iid_wobble(rng, np.array([0.9, 0.1]))
+    k = np.array([2])
+    up, down = np.array([[240.0, 60.0]]), np.array([[299.0, 1.0]])
+    both = judged(base, up, k, wobble).decades[0]
+    assert judged(base, up, k, wobble, worse=np.array([1], np.int8)).decades[0] == pytest.approx(both + np.log10(2))
+    assert judged(base, up, k, wobble, worse=np.array([-1], np.int8)).decades[0] < 1e-3
+    assert judged(base, down, k, wobble, worse=np.array([1], np.int8)).decades[0] < 1e-3
+    assert judged(base, down, k, wobble, worse=np.array([-1], np.int8)).decades[0] > 5
+
+
+def evaluated(mean: float, cells: list[float]) -> tuple[float, int]:
+    rng = np.random.default_rng(8)
+    counts = rng.multinomial(200, [0.2] * 5, size=(50, 1)).astype(float)
+    sums = sums_of(counts, rng.normal(3, 1, size=(50, 1, 200)))
+    k = np.array([5])
+    wobble = learn_wobble(sums, k)
+    one = {"base_mean": 3.0, "base_var": 1.0, "base_n": 1e4, "now_mean": mean, "now_var": 1.0, "now_n": 200.0}
+    scores = judged(
+        sums.cells, np.array([cells]), k, wobble, ordered=np.array([True]), numeric=np.array([True]),
+        evaluation=np.array([True]), worse=np.array([-1], np.int8), **{name: np.array([x]) for name, x in one.items()},
+    )  # fmt: skip
+    return scores.decades[0], int(scores.spoke[0])
+
+
+def test_better_evaluation_scores_alarm_nobody_and_worse_ones_do() -> None:
+    assert evaluated(4.0, [0, 0, 20, 80, 100])[0] < 0.01
+    decades, spoke = evaluated(2.0, [100, 80, 20, 0, 0])
+    assert decades > 20
+    assert spoke in (SHAPE, RANK, MOMENTS)
+
+
+def test_a_narrow_signal_is_seen_by_its_moments() -> None:
+    rng = np.random.default_rng(9)
+    counts = rng.multinomial(100, [0.5, 0.5], size=(100, 1)).astype(float)
+    sums, k = sums_of(counts, rng.normal(4000, 40, size=(100, 1, 100))), np.array([2])
+    wobble = learn_wobble(sums, k)
+    one = {"base_mean": 4000.0, "base_var": 1600.0, "base_n": 1e4, "now_mean": 4030.0, "now_var": 1600.0, "now_n": 100.0}
+    scores = judged(
+        sums.cells, np.array([[50.0, 50.0]]), k, wobble, ordered=np.array([True]), numeric=np.array([True]),
+        **{name: np.array([x]) for name, x in one.items()},
+    )  # fmt: skip
+    assert scores.spoke[0] == MOMENTS
+    assert scores.decades[0] > 8
+
+
+@given(st.sampled_from([1e-6, 0.25, 8.0, 1e6]))
+def test_moments_do_not_depend_on_the_unit(unit: float) -> None:
+    rng = np.random.default_rng(10)
+    counts = rng.multinomial(100, [0.5, 0.5], size=(40, 1)).astype(float)
+    values = rng.normal(7, 2, size=(40, 1, 100))
+    k, found = np.array([2]), []
+    for scale in (1.0, unit):
+        sums = sums_of(counts, values * scale)
+        one = {"base_mean": 7 * scale, "base_var": 4 * scale**2, "base_n": 4e3, "now_mean": 7.9 * scale, "now_var": np.nan,
+               "now_n": 100.0}  # fmt: skip
+        scores = judged(
+            sums.cells, counts[0], k, learn_wobble(sums, k), numeric=np.array([True]),
+            **{name: np.array([x]) for name, x in one.items()},
+        )  # fmt: skip
+        found.append(scores.decades[0])
+    assert found[0] == pytest.approx(found[1], rel=1e-6)
+
+
+def test_the_order_of_unordered_cells_does_not_matter() -> None:
+    rng = np.random.default_rng(11)
+    counts = rng.multinomial(150, rng.dirichlet(np.ones(6)), size=(60, 1)).astype(float)
+    now, k, order = rng.multinomial(150, [1 / 6] * 6)[None].astype(float), np.array([6]), rng.permutation(6)
+    direct, permuted = sums_of(counts), sums_of(counts[:, :, order])
+    a = judged(direct.cells, now, k, learn_wobble(direct, k)).decades
+    b = judged(permuted.cells, now[:, order], k, learn_wobble(permuted, k)).decades
+    np.testing.assert_allclose(a, b, rtol=1e-9)
+
+
+def test_one_event_in_a_cell_never_seen_does_not_undo_the_discount() -> None:
+    rng = np.random.default_rng(12)
+    along = np.array([1, 1, -1, -1]) / 2
+    shares = np.exp(0.5 * rng.normal(size=(400, 1)) * along)
+    counts = np.pad(rng.multinomial(2000, shares / shares.sum(axis=1, keepdims=True)), ((0, 0), (0, 1))).astype(float)
+    sums, k = sums_of(counts[:, None, :]), np.array([5])
+    moved = np.exp(0.5 * along)
+    now = np.append(np.round(2000 * moved / moved.sum()), 0)[None]
+    wobble = learn_wobble(sums, k)
+    before = judged(sums.cells, now, k, wobble).decades[0]
+    after = judged(sums.cells, now + np.array([0, 0, 0, 0, 1]), k, wobble).decades[0]
+    assert after < before + 3
