@@ -27,18 +27,35 @@ def event(logger: logging.Logger, level: int, name: str, /, *, caught: BaseExcep
 
 
 def configure(level: str = "info", form: str = "auto", stream: TextIO | None = None) -> None:
-    """Sends all logs of the process to `stream` (standard error), replacing what was set up before.
+    """Sends all logs of the process to `stream` (standard error), replacing what an earlier call set up.
 
     `form`: json, text, or auto: text where the stream is a terminal.
     """
     out = sys.stderr if stream is None else stream
-    handler = logging.StreamHandler(out)
+    handler = _Handler(stream)
     handler.setFormatter(TextFormatter() if form == "text" or (form == "auto" and out.isatty()) else JsonFormatter())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [*(other for other in root.handlers if not isinstance(other, _Handler)), handler]
     root.setLevel(level.upper())
     for chatty in ("httpx", "httpcore", "asyncio", "uvicorn.access", "alembic", "numba"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+
+
+class _Handler(logging.Handler):
+    """Writes lines to `stream`, or to whatever standard error is at that time."""
+
+    def __init__(self, stream: TextIO | None):
+        super().__init__()
+        self._stream = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes one line."""
+        try:
+            out = sys.stderr if self._stream is None else self._stream
+            out.write(self.format(record) + "\n")
+            out.flush()
+        except Exception:
+            self.handleError(record)
 
 
 class JsonFormatter(logging.Formatter):

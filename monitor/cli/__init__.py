@@ -10,7 +10,7 @@ import click
 
 import monitor
 from monitor import logs
-from records.errors import PlumblineError
+from records.errors import ConfigError, PlumblineError
 
 COMMANDS = {
     "demo": "everything in one process with simulated traffic and three incidents",
@@ -92,7 +92,7 @@ def run(args: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except PlumblineError as error:
-        click.echo(f"plumbline: {error}", err=True)
+        click.echo(error if isinstance(error, ConfigError) else f"plumbline: {error}", err=True)
         return BAD_INPUT
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
