@@ -42,8 +42,15 @@ SCORE_RESOLUTION = 1e-6
 def score_signal(name: str) -> Signal:
     """The declaration of `scores.<name>`: an evaluation; lower is worse."""
     return Signal(
-        f"scores.{name}", Kind.NUMERIC, f"score {name}", "judged", rise="better answers",
-        resolution=SCORE_RESOLUTION, low=-1e12, high=1e12, worse="down",
+        f"scores.{name}",
+        Kind.NUMERIC,
+        f"score {name}",
+        "judged",
+        rise="better answers",
+        resolution=SCORE_RESOLUTION,
+        low=-1e12,
+        high=1e12,
+        worse="down",
     )
 
 
