@@ -120,7 +120,7 @@ def _failed(tried: Notification, error: DeliveryError, now: float) -> Notificati
 
 def _told(transition: Transition) -> Told | None:
     alert = transition.alert
-    if alert.state == "pending" or alert.fired_at is None:
+    if alert.fired_at is None:
         return None
     return "resolved" if alert.state == "resolved" else "firing"
 

@@ -70,14 +70,17 @@ def advance(
 def _gather(
     given: Mapping[str, Alert], alertable: Sequence[Finding], matched: Mapping[str, Rule], now: int
 ) -> dict[str, Alert]:
-    """The alerts given, grown by the lasting findings that none of them has, and newborn alerts for the rest."""
+    """The alerts given, grown by the lasting findings that none of them has, and newborn alerts for the rest.
+
+    A newborn whose id is that of an alert given (its first leader was withdrawn and came back) is that alert.
+    """
     grown = dict(given)
     owner = _owners(given.values())
     fresh = [finding for finding in alertable if finding.ended is None and finding.id not in owner]
     joinable = [alert for alert in given.values() if alert.state != "resolved"]
     for incident in incidents(fresh):
         lead = telling_order(incident)[0]
-        target = nearest(incident, joinable) or given.get(_alert_id(lead)) or _born(lead, matched[lead.id], now)
+        target = nearest(incident, joinable) or _born(lead, matched[lead.id], now)
         grown[target.id] = _join(grown.get(target.id, target), incident)
     return grown
 
@@ -140,7 +143,7 @@ def _step(
         return alert
     if alert.state == "resolved":
         state = "firing" if alert.fired_at is not None else "pending"
-        alert = msgspec.structs.replace(alert, state=state, pending_at=now, fired_at=None, ended_at=None, resolution="")
+        alert = msgspec.structs.replace(alert, state=state, pending_at=now, ended_at=None, resolution="")
     alert = _word(alert, live, matched, titles)
     waits = [matched[finding.id].for_ for finding in live if finding.id in matched]
     if alert.state == "firing" or (waits and now - alert.pending_at >= min(waits)):

@@ -86,7 +86,7 @@ def test_a_finding_becomes_one_message_when_it_fires_and_one_when_it_is_over() -
         ([row(next_attempt_at=NOW + 1)], []),
         ([row(outcome="delivered"), row("b", outcome="failed"), row("c", outcome="disabled")], []),
         ([row("late", state="resolved", created_at=NOW + 9), row("early", next_attempt_at=NOW + 99)], []),
-        ([row("late", state="resolved"), row("early")], ["early"]),
+        ([row("a", state="resolved"), row("b")], ["b"]),
         ([row("late", state="resolved", created_at=NOW + 9), row("early", outcome="failed")], ["late"]),
         ([row("b", created_at=NOW + 1, alert="a2"), row("a")], ["a", "b"]),
         ([row("b", receiver="team"), row("a", next_attempt_at=NOW + 99)], ["b"]),

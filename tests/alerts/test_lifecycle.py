@@ -183,6 +183,19 @@ def test_an_alert_that_fires_anew_has_a_new_time_of_firing_and_new_words() -> No
     assert "until" not in again.sentence
 
 
+def test_a_finding_in_an_open_alert_does_not_reopen_an_older_one_that_also_had_it() -> None:
+    run = Course()
+    run.step(0, [finding("a"), finding("b", times_floor=1.0)])
+    [old] = run.alerts
+    run.step(5, [finding("a", ended=END), finding("b", times_floor=1.0, ended=END)])
+    [resolved] = run.alerts
+    new, _ = advance([], [finding("b", times_floor=1.0)], DEFAULT_RULES, NOON + HOUR, TITLES)
+    assert new[0].id != old.id
+    both, transitions = advance([resolved, *new], [finding("b", times_floor=1.0)], DEFAULT_RULES, NOON + HOUR, TITLES)
+    assert sorted(each.state for each in both) == ["firing", "resolved"]
+    assert transitions == []
+
+
 def test_the_shortest_patience_among_the_findings_decides() -> None:
     rules = (Rule("urgent", signal="error"), Rule("patient", for_=HOUR))
     run = Course(rules)
