@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from bench.streams_simulated import CELLS, DAY, FAMILIES, Family, moved, stream
 from detectors import budget, evidence, ranks
-from detectors.scores import Wobble, WobbleSums, g_statistic, learn_wobble, window_scores
+from detectors.scores import g_statistic, window_scores
 from detectors.tails import chi_square_decades, f_decades
+from detectors.wobble import Wobble, WobbleSums, learn_wobble
 
 Floats = NDArray[np.float64]
 

@@ -13,12 +13,7 @@ from numpy.typing import NDArray
 from detectors.arrays import Floats, divide
 from detectors.effects import shares
 from detectors.tails import f_decades, one_sided, t_decades
-from detectors.wobble import Wobble, WobbleSums, learn_wobble
-
-__all__ = [
-    "MINIMUM_WINDOWS", "MOMENTS", "RANK", "SHAPE", "Scores", "Wobble", "WobbleSums", "g_statistic", "learn_wobble",
-    "window_scores",
-]  # fmt: skip
+from detectors.wobble import Wobble
 
 Bools = NDArray[np.bool_]
 

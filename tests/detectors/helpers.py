@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.scores import Scores, Wobble, WobbleSums, learn_wobble, window_scores
+from detectors.scores import Scores, window_scores
+from detectors.wobble import Wobble, WobbleSums, learn_wobble
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from detectors.scores import MOMENTS, RANK, SHAPE, WobbleSums, learn_wobble
+from detectors.scores import MOMENTS, RANK, SHAPE
+from detectors.wobble import WobbleSums, learn_wobble
 from tests.detectors.helpers import iid_wobble, judged, sums_of
 
 Floats = NDArray[np.float64]
@@ -26,7 +27,7 @@ def test_scores_of_anything_are_finite_and_not_negative_or_nan_where_there_are_n
     everything = [real * part for part in windows * 24]
     moments = [data.draw(NATURAL), data.draw(NUMBERS), data.draw(NUMBERS)]
     for counts in everything:
-        sums.add(counts, *moments, np.array([True, True, True, False]))
+        sums.add(counts, moments[0], moments[1], moments[2], np.array([True, True, True, False]))
     scores = judged(
         base * real, now * real, k, learn_wobble(sums, k),
         ordered=np.array([True, False, True, True]), numeric=np.array([True, True, False, True]),

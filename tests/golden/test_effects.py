@@ -2,6 +2,8 @@
 total variation, their definitions written out row by row.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,7 +11,7 @@ from scipy import stats
 from scipy.spatial import distance
 
 from detectors import effects
-from records.summary.buckets import bucket_keys
+from records.summary.buckets import bucket_keys, bucket_middles
 
 Floats = NDArray[np.float64]
 
@@ -61,7 +63,8 @@ def histogram(values: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return keys, counts.astype(np.int64)
 
 
-SAMPLES = {  # name: (reference, window), all much wider than a bucket
+Draw = Callable[[np.random.Generator], Floats]
+SAMPLES: dict[str, tuple[Draw, Draw]] = {  # name: (reference, window), all much wider than a bucket
     "durations": (lambda r: r.lognormal(0, 0.8, 4000), lambda r: r.lognormal(0.3, 0.9, 3000)),
     "lengths": (lambda r: r.gamma(2, 200, 5000).round(), lambda r: r.gamma(2, 260, 800).round()),
     "signed": (lambda r: r.normal(0, 5, 4000), lambda r: r.normal(1, 6, 4000)),
@@ -83,17 +86,15 @@ def test_histogram_effects_agree_with_the_raw_values(name: str) -> None:
 
 def test_histogram_effects_are_exact_on_the_same_cells() -> None:
     """Second source: scipy on the bucket middles themselves, weighted."""
-    from records.summary.buckets import bucket_middles
-
     rng = np.random.default_rng(3)
     reference, window = rng.lognormal(0, 1, 2000), rng.lognormal(0.2, 1, 700)
     (keys_a, counts_a), (keys_b, counts_b) = histogram(reference), histogram(window)
     expected = stats.wasserstein_distance(bucket_middles(keys_a), bucket_middles(keys_b), counts_a, counts_b)
     unit, _ = effects.wasserstein(keys_a, counts_a, keys_b, counts_b)
     assert unit == pytest.approx(expected, rel=1e-9)
-    raw = [np.repeat(bucket_middles(k), c) for k, c in ((keys_a, counts_a), (keys_b, counts_b))]
+    x, y = (np.repeat(bucket_middles(k), c) for k, c in ((keys_a, counts_a), (keys_b, counts_b)))
     assert effects.kolmogorov_smirnov(keys_a, counts_a, keys_b, counts_b) == pytest.approx(
-        stats.ks_2samp(*raw).statistic, abs=1e-12
+        stats.ks_2samp(x, y).statistic, abs=1e-12
     )
 
 

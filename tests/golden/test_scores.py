@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 from scipy import linalg, stats
 
 from detectors import two_files
-from detectors.scores import MOMENTS, RANK, SHAPE, WobbleSums, g_statistic, learn_wobble, window_scores
+from detectors.scores import MOMENTS, RANK, SHAPE, g_statistic, window_scores
+from detectors.wobble import WobbleSums, learn_wobble
 
 Floats = NDArray[np.float64]
 
@@ -79,8 +80,8 @@ def test_a_score_is_the_largest_of_the_three_tests_as_the_formulas_give_them(cel
     # padded to 12 cells, as the worker has them
     wide = WobbleSums.empty(1, 12)
     for row, of in zip(past, values, strict=True):
-        moments = (np.array([part]) for part in (float(len(of)), of.sum(), (of**2).sum()))
-        wide.add(np.pad(row, (0, 12 - cells))[None], *moments, np.array([True]))
+        number, total, square = (np.array([part]) for part in (float(len(of)), of.sum(), (of**2).sum()))
+        wide.add(np.pad(row, (0, 12 - cells))[None], number, total, square, np.array([True]))
     everything = np.concatenate(values)
     for of_width in (sums, wide):
         width = of_width.cells.shape[1]
@@ -102,11 +103,13 @@ def test_without_wobble_an_evaluation_is_judged_by_welch() -> None:
     sums = WobbleSums.empty(1, 2)
     for counts in constant:
         sums.add(counts, np.array([100.0]), np.array([300.0]), np.array([1000.0]), np.array([True]))
-    arguments = [np.array([part]) for part in (before.mean(), before.var(ddof=1), 500.0, after.mean(), after.var(ddof=1), 80.0)]
+    one = before.mean(), before.var(ddof=1), 500.0, after.mean(), after.var(ddof=1), 80.0
+    mean_b, var_b, n_b, mean_w, var_w, n_w = (np.array([part]) for part in one)
     k, yes = np.array([2]), np.array([True])
     scores = window_scores(
-        sums.cells, constant[0], k, yes, yes, np.array([-1], np.int8), learn_wobble(sums, k), *arguments, yes
-    )
+        sums.cells, constant[0], k, yes, yes, np.array([-1], np.int8), learn_wobble(sums, k),
+        mean_b, var_b, n_b, mean_w, var_w, n_w, yes,
+    )  # fmt: skip
     expected = stats.ttest_ind(after, before, equal_var=False, alternative="less").pvalue
     assert scores.decades[0] == pytest.approx(-np.log10(expected), rel=1e-9)
     assert scores.spoke[0] == MOMENTS
@@ -117,8 +120,8 @@ def test_the_rank_sum_of_two_files_agrees_with_scipy() -> None:
     rng = np.random.default_rng(4)
     for k in (5, 7, 10):
         base, now = rng.multinomial(600, rng.dirichlet(np.ones(k))), rng.multinomial(150, rng.dirichlet(np.ones(k)))
-        raw = [np.repeat(np.arange(k), part) for part in (now, base)]
-        expected = stats.mannwhitneyu(*raw, method="asymptotic", use_continuity=False).pvalue
+        x, y = (np.repeat(np.arange(k), part) for part in (now, base))
+        expected = stats.mannwhitneyu(x, y, method="asymptotic", use_continuity=False).pvalue
         z = two_files.rank_sum_z(base[None].astype(float), now[None].astype(float))
         assert 2 * stats.norm.sf(abs(z[0])) == pytest.approx(expected, rel=1e-9)
 
