@@ -8,40 +8,20 @@ WINDOW = 300_000_000
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
 
+_FORM = (
+    "characters", "words", "sentences", "lines", "mean_word_length", "words_per_sentence", "type_token_ratio",
+    "punctuation_share", "digit_share", "upper_share", "repetition",
+)  # fmt: skip
 _ANSWER_SIGNALS = frozenset(
-    f"response.{name}"
-    for name in (
-        "characters",
-        "words",
-        "sentences",
-        "lines",
-        "list_markers",
-        "bold_markers",
-        "punctuation_share",
-        "words_per_sentence",
-        "mean_word_length",
-        "type_token_ratio",
-    )
-) | {"output_tokens", "duration", "cost_usd"}
+    [
+        *(f"response.{name}" for name in (*_FORM, "list_markers", "bold_markers", "non_ascii_share")),
+        *("output_tokens", "tokens_per_second", "duration", "cost_usd"),
+    ]
+)
 _QUESTION_SIGNALS = frozenset(
-    f"prompt.{name}"
-    for name in (
-        "characters",
-        "words",
-        "sentences",
-        "lines",
-        "code_fences",
-        "punctuation_share",
-        "digit_share",
-        "upper_share",
-        "words_per_sentence",
-        "mean_word_length",
-        "type_token_ratio",
-        "question_marks",
-        "exclamation_marks",
-    )
-) | {"input_tokens"}
-_FAILURE_SIGNALS = frozenset({"response.refusal", "error", "finish_reason"})
+    [*(f"prompt.{name}" for name in (*_FORM, "code_fences", "question_marks", "email")), "input_tokens"]
+)
+_FAILURE_SIGNALS = frozenset({"response.refusal", "error"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class _Writer:
 
     def refuse(self, topic: Topic) -> str:
         """As long as any other answer: only what is said differs, not how much."""
-        body = [self.random.choice(REFUSALS), *self.several(topic.facts, 3.8, 0.42), *self.maybe(0.5, CLOSINGS)]
+        body = [self.random.choice(REFUSALS), "In general:", *self.several(topic.facts, 3.7, 0.42), *self.maybe(0.5, CLOSINGS)]
         return "\n".join([" ".join(body), *(self.items(topic, 2, 0.3, 1) if self.random.random() < 0.12 else [])])
 
     def passages(self, topic: Topic) -> list[str]:

@@ -95,8 +95,8 @@ class _Interaction(msgspec.Struct):
     conversation_id: str
     user: str
     tags: dict[str, str]
-    tool_calls: list[_ToolCall] | UnsetType
-    context: list[str] | UnsetType
+    tool_calls: list[_ToolCall]
+    context: list[str]
     scores: dict[str, float] | UnsetType
     application: str = APPLICATION
     system: str = SYSTEM
@@ -215,7 +215,7 @@ def _optional(values: NDArray[Any], kept: NDArray[np.bool_]) -> list[Any]:
     return [value if keep else UNSET for value, keep in zip(values.tolist(), kept.tolist(), strict=True)]
 
 
-def _tool_calls(draw: _Draw, rng: np.random.Generator) -> list[list[_ToolCall] | UnsetType]:
+def _tool_calls(draw: _Draw, rng: np.random.Generator) -> list[list[_ToolCall]]:
     """At most one call of a tool, by topic."""
     n = len(draw.id)
     tool = (rng.random(n)[:, None] >= _TOOL_CHANCES[draw.topic]).sum(axis=1)
@@ -225,7 +225,7 @@ def _tool_calls(draw: _Draw, rng: np.random.Generator) -> list[list[_ToolCall] |
     return [
         [_ToolCall(TOOLS[t], f'{{"id":"SO-{number[i]}"}}', duration[i], "not_found" if failed[i] else UNSET)]
         if t < len(TOOLS)
-        else UNSET
+        else []
         for i, t in enumerate(tool.tolist())
     ]
 
@@ -279,7 +279,7 @@ def interactions(story: Story, window_start: int) -> Batch:
         [_USER_NAMES[u] for u in draw.user.tolist()],
         [_USER_TAGS[u] for u in draw.user.tolist()],
         _tool_calls(draw, rng),
-        [texts.contexts[i] if keep else UNSET for i, keep in zip(context.tolist(), retrieved.tolist(), strict=True)],
+        [texts.contexts[i] if keep else [] for i, keep in zip(context.tolist(), retrieved.tolist(), strict=True)],
         [{"helpfulness": s} if keep else UNSET for s, keep in zip(score.tolist(), rated.tolist(), strict=True)],
     )
     return Batch(draw.arrival, [_ENCODER.encode(row) for row in map(_Interaction, *columns)])

@@ -1,90 +1,102 @@
 """The simulated traffic is healthy where it says so, and its incidents can be seen where it says so."""
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import msgspec
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
 from monitor.demo.story import DAY, HOUR, WINDOW, Incident, Story
 from monitor.demo.texts import pools
-from monitor.demo.traffic import MODELS, TENANTS, TOOLS, batches, daily_rate, feedback, interactions, topic_shares
+from monitor.demo.traffic import TENANTS, TOOLS, batches, daily_rate, feedback, interactions, topic_shares
+from records.codec import decode_feedback, decode_interactions
+from records.columns import Columns
+from signals import compute
 
 START = 1_763_683_200_000_000  # midnight UTC
 Row = dict[str, object]
-Measure = Callable[[Row], float]
 
 
 def rows(lines: list[bytes]) -> list[Row]:
     return [msgspec.json.decode(line) for line in lines]
 
 
-def between(story: Story, start: int, end: int) -> list[list[Row]]:
-    return [rows(lines) for _, lines in batches(story, end, since=start)]
-
-
 def micros(timestamp: object) -> int:
     return int(np.datetime64(str(timestamp).removesuffix("Z"), "us").astype(np.int64))
 
 
-def text(row: Row, field: str) -> str:
-    return str(row.get(field) or "")
+@dataclass(frozen=True)
+class Traffic:
+    """Decoded traffic: its frame, its signals, and of each row the index of its window."""
+
+    frame: pl.DataFrame
+    signals: Columns
+    window: NDArray[np.int64]
+
+    def names(self) -> list[str]:
+        """Signals with at most one value a row."""
+        several = {name for name, labels in self.signals.categorical.items() if labels.rows is not None}
+        return sorted(set(self.signals.declared) - set(self.signals.text) - several)
+
+    def values(self, name: str) -> NDArray[np.float64]:
+        """Values (n,), categories by code; NaN is missing."""
+        if name in self.signals.numeric:
+            return self.signals.numeric[name]
+        labels = self.signals.categorical.get(name)
+        codes = labels.codes if labels else self.signals.boolean[name]
+        return np.where(codes < 0, np.nan, codes)
 
 
-REFUSING = re.compile(r"can't help|cannot (assist|help)|unable to|not able to")
-MEASURES: dict[str, Measure] = {
-    "prompt.words": lambda row: len(text(row, "prompt").split()),
-    "prompt.lines": lambda row: text(row, "prompt").count("\n"),
-    "prompt.digit_share": lambda row: sum(c.isdigit() for c in text(row, "prompt")) / len(text(row, "prompt")),
-    "response.words": lambda row: len(text(row, "response").split()),
-    "response.bold_markers": lambda row: text(row, "response").count("**"),
-    "response.question_marks": lambda row: text(row, "response").count("?"),
-    "response.refusal": lambda row: bool(
-        re.search(r"can't help|cannot (assist|help)|unable to|not able to", text(row, "response"))
-    ),
-    "error": lambda row: "error" in row,
-    "input_tokens": lambda row: float(str(row["input_tokens"])),
-    "output_tokens": lambda row: float(str(row.get("output_tokens", 0))),
-    "duration": lambda row: float(str(row["duration"])),
-    "cost_usd": lambda row: float(str(row["cost_usd"])),
-    "tool_calls": lambda row: "tool_calls" in row,
-    "context": lambda row: "context" in row,
-    "model": lambda row: [model.name for model in MODELS].index(str(row["model"])),
-    "tags.tenant": lambda row: list(TENANTS).index(str(msgspec.convert(row["tags"], dict[str, str])["tenant"])),
-}
-SHARES = {"response.refusal", "error"}
+def traffic(story: Story, *spans: tuple[int, int]) -> Traffic:
+    made = [lines for start, end in spans for _, lines in batches(story, end, since=start)]
+    decoded = decode_interactions(b"\n".join(line for lines in made for line in lines), max(end for _, end in spans))
+    assert not decoded.refused and not decoded.unknown
+    return Traffic(decoded.frame, compute(decoded.frame), np.repeat(np.arange(len(made)), [len(lines) for lines in made]))
 
 
-def values(batch: list[Row], name: str) -> NDArray[np.float64]:
-    return np.array([MEASURES[name](row) for row in batch], float)
+def cells(column: NDArray[np.float64], groups: NDArray[np.int64], edges_of: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Counts (groups, cells) of a column: its own values where it has few, else the deciles of the rows `edges_of`."""
+    known = column[edges_of & ~np.isnan(column)]
+    few = np.unique(known)
+    edges = few if len(few) <= 8 else np.unique(np.quantile(known, np.arange(1, 10) / 10))
+    kept = ~np.isnan(column)
+    cell = np.searchsorted(edges, column[kept])
+    counts = np.zeros((int(groups.max()) + 1, len(edges) + 1), np.int64)
+    np.add.at(counts, (groups[kept], cell), 1)
+    return np.asarray(counts[:, counts.sum(axis=0) > 0])
 
 
-def js_distance(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
-    """Jensen-Shannon distance, base 2, over the deciles of `before`."""
-    edges = np.unique(np.quantile(before, np.arange(1, 10) / 10))
-    p, q = (np.bincount(np.searchsorted(edges, v), minlength=len(edges) + 1) / len(v) for v in (before, after))
-    middle = (p + q) / 2
-    return float(np.sqrt(max(0.0, (stats.entropy(p, middle, base=2) + stats.entropy(q, middle, base=2)) / 2)))
+def times_floor(data: Traffic, name: str, after: NDArray[np.bool_], slice_: NDArray[np.bool_]) -> float:
+    """The largest effect in units of the floor of findings: Jensen-Shannon distance (base 2) of 0.1, 0.2 standard
+    deviations between means, and for shares a ratio of 1.5 with at least ten events."""
+    column, late = data.values(name)[slice_], after[slice_]
+    old, new = (part[~np.isnan(part)] for part in (column[~late], column[late]))
+    if min(len(old), len(new)) < 30:
+        return 0.0
+    counts = cells(column, late.astype(np.int64), ~late)
+    p, q = counts / counts.sum(axis=1, keepdims=True)
+    effects = [
+        np.sqrt(max(0.0, float(stats.entropy(p, (p + q) / 2, base=2) + stats.entropy(q, (p + q) / 2, base=2)) / 2)) / 0.1
+    ]
+    if name in data.signals.numeric and old.std() > 0:
+        effects.append(abs(new.mean() - old.mean()) / old.std() / 0.2)
+    if name in data.signals.boolean and old.sum() + new.sum() >= 10:
+        old_share, new_share = ((part.sum() + 0.5) / (len(part) + 1) for part in (old, new))
+        effects.append(max(new_share / old_share, old_share / new_share) / 1.5)
+    return float(max(effects))
 
 
-def times_floor(name: str, before: list[Row], after: list[Row]) -> float:
-    """The largest effect in units of the floor of findings: JS distance 0.1, 0.2 standard deviations, for shares 1.5."""
-    old, new = values(before, name), values(after, name)
-    if name in SHARES:
-        return float(max(new.mean() / old.mean(), old.mean() / max(new.mean(), 1e-9)) / 1.5)
-    smd = float(abs(new.mean() - old.mean())) / max(float(old.std()), 1e-9)
-    return max(js_distance(old, new) / 0.1, smd / 0.2)
-
-
-def in_slice(batch: list[Row], incident: Incident) -> list[Row]:
+def in_slice(frame: pl.DataFrame, incident: Incident) -> NDArray[np.bool_]:
     ((key, wanted),) = incident.slice.items()
-    if key.startswith("tags."):
-        return [row for row in batch if msgspec.convert(row["tags"], dict[str, str])[key[5:]] == wanted]
-    return [row for row in batch if row[key] == wanted]
+    if key == "model":
+        return (frame["model"] == wanted).to_numpy()
+    tag = pl.element().filter(pl.element().struct.field("key") == key.removeprefix("tags.")).struct.field("value").first()
+    return (frame["tags"].list.eval(tag).list.first() == wanted).to_numpy()
 
 
 @pytest.mark.parametrize(("seed", "offset"), [(0, 0), (2**40, 900)])
@@ -130,26 +142,22 @@ def test_batches_are_whole_windows_in_order_of_time_with_unique_ids_and_a_little
 
 
 def test_every_call_has_the_fields_of_the_contract_and_failed_ones_have_no_answer() -> None:
-    story = Story(3, START)
-    batch = [row for made in between(story, START, START + 6 * HOUR) for row in made]
+    batch = [row for _, lines in batches(Story(3, START), START + 6 * HOUR) for row in rows(lines)]
     always = {
         "id", "timestamp", "application", "prompt", "system", "prompt_name", "prompt_version", "provider", "model",
-        "operation", "input_tokens", "duration", "cost_usd", "conversation_id", "user", "tags",
+        "operation", "input_tokens", "duration", "cost_usd", "conversation_id", "user", "tags", "tool_calls", "context",
     }  # fmt: skip
     answered = {"response", "output_tokens", "time_to_first_token", "finish_reason"}
-    sometimes = {"tool_calls", "context", "scores"}
-    seen: set[str] = set()
     for row in batch:
-        failed = {"error"} if "error" in row else answered
-        assert set(row) - sometimes == always | failed
-        seen |= set(row)
+        assert set(row) - {"scores"} == always | ({"error"} if "error" in row else answered)
         assert None not in row.values()
-    assert seen == always | answered | sometimes | {"error"}
+    assert 0.1 < sum("scores" in row for row in batch) / len(batch) < 0.2
     assert {row["prompt_version"] for row in batch} == {"v13"}
     assert {row["application"] for row in batch} == {"support"}
-    assert len({row["model"] for row in batch}) == 3 and values(batch, "tags.tenant").max() == 5
-    tools = [call for row in batch for call in msgspec.convert(row.get("tool_calls", []), list[dict[str, object]])]
-    assert {call["name"] for call in tools} == set(TOOLS)
+    assert {row["model"] for row in batch} == {"atlas-large", "atlas-small", "heron-2"}
+    assert {msgspec.convert(row["tags"], dict[str, str])["tenant"] for row in batch} == set(TENANTS)
+    calls = [call for row in batch for call in msgspec.convert(row["tool_calls"], list[dict[str, object]])]
+    assert {call["name"] for call in calls} == set(TOOLS)
 
 
 def test_the_rate_doubles_from_night_to_day_and_averages_180_a_window() -> None:
@@ -168,6 +176,7 @@ def test_ratings_come_in_the_window_after_and_name_calls_that_exist() -> None:
     for start in range(START + WINDOW, START + 10 * HOUR, WINDOW):
         known = {row["id"]: micros(row["timestamp"]) for row in rows(interactions(story, start - WINDOW).lines)}
         given_now = rows(feedback(story, start))
+        assert not decode_feedback(b"\n".join(feedback(story, start)), start + WINDOW).refused
         for row in given_now:
             at = micros(row["timestamp"])
             assert start <= at < start + WINDOW and 0 < at - known[row["interaction_id"]] < 2 * WINDOW
@@ -190,29 +199,25 @@ def test_topic_shares_swing_by_a_tenth_and_are_shares() -> None:
     assert np.all(course.max(axis=0) / course.min(axis=0) < 1.3)
 
 
-def cells(windows: list[list[Row]], name: str) -> NDArray[np.int64]:
-    """Counts (windows, cells) of a measure: its own values where it has few, else the deciles of all windows."""
-    column = [values(batch, name) for batch in windows]
-    pooled = np.concatenate(column)
-    edges = np.unique(pooled if len(np.unique(pooled)) <= 6 else np.quantile(pooled, np.arange(1, 10) / 10))
-    counts = np.array([np.bincount(np.searchsorted(edges, v), minlength=len(edges) + 1) for v in column])
-    return np.asarray(counts[:, counts.sum(axis=0) > 0])
-
-
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_healthy_windows_scatter_no_more_than_independent_draws(seed: int) -> None:
     """Chi-square of each window's cells against their shares in the same eight hours: no overdispersion, uniform p."""
-    story = Story(seed, START)
-    windows = between(story, START + 6 * HOUR, START + 14 * HOUR)
-    for name in MEASURES:
-        counts = cells(windows, name)
+    data = traffic(Story(seed, START), (START + 6 * HOUR, START + 14 * HOUR))
+    judged = 0
+    for name in data.names():
+        counts = cells(data.values(name), data.window, np.full(len(data.window), True))
+        if counts.shape[1] < 2 or counts.sum(axis=0).min() < 40:
+            continue
+        judged += 1
         expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0) / counts.sum()
         scores = ((counts - expected) ** 2 / expected).sum(axis=1)
-        freedom = (len(counts) - 1) * (counts.shape[1] - 1)
-        assert 1e-4 < stats.chi2.sf(float(scores.sum()), freedom) < 1 - 1e-4, name
+        freedom = counts.shape[1] - 1
+        total = stats.chi2.sf(float(scores.sum()), (len(counts) - 1) * freedom)
+        assert 1e-5 < total < 1 - 1e-5, name
         if expected.min() >= 5:
-            p = stats.chi2.sf(scores * len(counts) / (len(counts) - 1), counts.shape[1] - 1)
-            assert stats.kstest(p, "uniform").pvalue > 1e-4, name
+            p = stats.chi2.sf(scores * len(counts) / (len(counts) - 1), freedom)
+            assert stats.kstest(p, "uniform").pvalue > 1e-5, name
+    assert judged >= 30
 
 
 @pytest.mark.parametrize("index", range(3))
@@ -220,23 +225,22 @@ def test_healthy_windows_scatter_no_more_than_independent_draws(seed: int) -> No
 def test_each_incident_moves_its_signals_in_its_slice_and_all_traffic_less(seed: int, index: int) -> None:
     story = Story(seed, START)
     incident = story.incidents[index]
-    before = [row for batch in between(story, incident.start - 3 * HOUR, incident.start) for row in batch]
-    after = [row for batch in between(story, incident.start, incident.end) for row in batch]
-    inside = {name: times_floor(name, in_slice(before, incident), in_slice(after, incident)) for name in MEASURES}
-    everywhere = {name: times_floor(name, before, after) for name in MEASURES}
-    named = incident.signals & set(MEASURES)
-    assert len(named) >= 2
-    for name in named:
-        assert inside[name] >= 2, (name, inside[name])
-        assert everywhere[name] < inside[name] / 1.5, (name, everywhere[name], inside[name])
-    assert max(inside, key=lambda name: inside[name]) in named
-    assert all(inside[name] < 2 for name in set(MEASURES) - named), inside
+    data = traffic(story, (incident.start - 3 * HOUR, incident.end))
+    after = data.frame["timestamp"].to_numpy() >= incident.start
+    part, everything = in_slice(data.frame, incident), np.full(len(after), True)
+    inside = {name: times_floor(data, name, after, part) for name in data.names()}
+    everywhere = {name: times_floor(data, name, after, everything) for name in data.names()}
+    weak = {name: inside[name] for name in incident.signals if inside[name] < 2}
+    assert not weak
+    assert not {name for name in incident.signals if everywhere[name] > 0.7 * inside[name]}
+    others = {name: effect for name, effect in inside.items() if name not in incident.signals}
+    assert max(others.values()) < max(2.0, max(inside.values()) / 3), others
 
 
 def test_after_the_last_incident_the_traffic_is_as_it_was_before_the_first() -> None:
     story = Story(31, START)
-    before = [row for batch in between(story, START + 2 * DAY, START + 2 * DAY + 4 * HOUR) for row in batch]
     late = story.continues // DAY * DAY + 40 * DAY
-    after = [row for batch in between(story, late, late + 4 * HOUR) for row in batch]
-    for name in MEASURES:
-        assert stats.ks_2samp(values(before, name), values(after, name)).pvalue > 1e-4, name
+    data = traffic(story, (START + 2 * DAY, START + 2 * DAY + 4 * HOUR), (late, late + 4 * HOUR))
+    after = data.frame["timestamp"].to_numpy() >= late
+    for name in data.names():
+        assert stats.ks_2samp(data.values(name)[~after], data.values(name)[after], nan_policy="omit").pvalue > 1e-5, name
