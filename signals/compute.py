@@ -1,0 +1,57 @@
+"""A batch of interactions to columns of signals: THE list of parts."""
+
+from collections.abc import Callable, Collection
+
+import polars as pl
+
+from records.columns import Columns
+from signals import agent, dynamic, evaluation, quality, retrieval, safety, text, usage
+from signals.catalogue import BY_NAME
+from signals.scan import scan
+
+SIDES = ("prompt", "response")
+CALL = (usage.measure, quality.measure, agent.measure, retrieval.measure)
+
+
+def _matcher(enabled: Collection[str] | None, evaluations: Collection[str]) -> Callable[[str], bool]:
+    """Whether a name is enabled: all are by default, and "scores.*" and "tags.*" mean all of their kind."""
+    if enabled is None:
+        return lambda name: True
+    names = frozenset(enabled) | {f"scores.{evaluation}" for evaluation in evaluations}
+    return lambda name: name in names or f"{name.partition('.')[0]}.*" in names
+
+
+def compute(frame: pl.DataFrame, enabled: Collection[str] | None = None, evaluations: Collection[str] = ()) -> Columns:
+    """All signals of a batch; `frame` has the columns of INTERACTION_SCHEMA and any number of rows.
+
+    `enabled` keeps the named signals only (and "scores.*", "tags.*"); names that nothing computes are ignored.
+    `evaluations` are the costly scores to add where an answer is known: "rouge_l", "bleu" (extra `evaluation`).
+    A score that the application sent takes the place of a computed one.
+    """
+    wanted = _matcher(enabled, evaluations)
+    every = Columns(len(frame))
+    for side in SIDES:
+        if any(wanted(name) for name in BY_NAME if name.startswith(f"{side}.")):
+            counts, words = scan(frame[side])
+            text.measure(side, frame[side], counts, words, every)
+            safety.measure(side, frame[side], counts, wanted, every)
+    for measure in CALL:
+        measure(frame, every)
+    evaluation.measure(frame, evaluations, every)
+    dynamic.measure_scores(frame, wanted, every)
+    dynamic.measure_tags(frame, wanted, every)
+    return _declared(every, wanted)
+
+
+def _declared(every: Columns, wanted: Callable[[str], bool]) -> Columns:
+    """The wanted signals alone, each with its declaration."""
+    kept = Columns(
+        every.n,
+        numeric={name: values for name, values in every.numeric.items() if wanted(name)},
+        boolean={name: values for name, values in every.boolean.items() if wanted(name)},
+        categorical={name: values for name, values in every.categorical.items() if wanted(name)},
+        text={name: values for name, values in every.text.items() if wanted(name)},
+    )
+    for name in (*kept.numeric, *kept.boolean, *kept.categorical, *kept.text):
+        kept.declared[name] = BY_NAME.get(name) or dynamic.declare(name)
+    return kept
