@@ -98,7 +98,7 @@ def _column(values: Sequence[Any], kind: pl.DataType | type[pl.DataType]) -> pl.
 def _as_text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    return msgspec.json.encode(value).decode()
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _hashed(users: Sequence[Any]) -> pl.Series:
@@ -143,11 +143,14 @@ def _contexts(lists: Sequence[list[str] | None]) -> pl.Series:
     return _lists(lists, pl.Series(list(chain.from_iterable(filter(None, lists))), dtype=pl.String))
 
 
+_NO_TAG = frozenset({type(None), list, dict})
+
+
 def _tags(mappings: Sequence[dict[str, Any] | None]) -> pl.Series:
-    """Tags that are null are left out."""
+    """Tags that are null, or in a file a list or an object, are left out."""
     keys, values = _items(mappings)
-    if None in values:
-        return _tags([m and {key: value for key, value in m.items() if value is not None} for m in mappings])
+    if not _NO_TAG.isdisjoint(map(type, values)):
+        return _tags([m and {key: value for key, value in m.items() if type(value) not in _NO_TAG} for m in mappings])
     return _lists(mappings, _pairs(keys, _column(values, pl.String)))
 
 

@@ -60,9 +60,9 @@ OTHERS: dict[str, Any] = {
 }
 LOOSE: dict[str, Any] = {
     **dict.fromkeys((*REQUIRED, *SHORT_TEXTS, *LONG_TEXTS, "schema"), Scalar | None),
-    "tags": dict[str, Scalar | None] | None,
+    "tags": dict[str, Any] | None,
 }
-"""What a file that is read without being strict may hold instead: any scalar where a text is expected."""
+"""What a file that is read without being strict may hold instead: any scalar where a text is expected, any tag."""
 
 FEEDBACK_REQUIRED: dict[str, Any] = {
     "interaction_id": Name,
