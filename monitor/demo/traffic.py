@@ -259,7 +259,7 @@ def interactions(story: Story, window_start: int) -> Batch:
     sent = texts.prompt_length[prompt] + texts.context_length[context] * retrieved
     tokens_in, tokens_out, first, duration, cost = _usage(draw, sent, texts.response_length[response], rng)
     rated = (rng.random(n) < 0.15) & ok
-    score = np.round(rng.beta(8.0, 2.0, n) * np.where(draw.style == REFUSAL, 0.5, 1.0), 3)
+    score = np.round(rng.beta(8.0, 2.0, n) * np.where(draw.style == REFUSAL, 0.85, 1.0), 3)
     hour = window_start // HOUR
     columns = (
         draw.id,
