@@ -1,5 +1,6 @@
 """The HTTP application, put together from its parts."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -7,11 +8,14 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import monitor
+from monitor import logs
 from monitor.api import capture, errors, health
 from monitor.api.auth import Guard, LoopbackOnly
 from monitor.api.intake import Intake
 from monitor.config import ConfigSource
 from monitor.metrics import Metrics
+
+_log = logging.getLogger(__name__)
 
 
 def now_us() -> int:
@@ -52,26 +56,37 @@ def create_app(
 
 
 class Counted:
-    """ASGI middleware: counts requests by route and status."""
+    """ASGI middleware: counts requests by route and status; an exception that nobody handled is logged and answered.
+
+    The connection stays open then, so that the client's next request does not fail for the last one's error.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics):
         self._app, self._metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes on."""
+        """Passes on. Raises only where an answer had begun."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status = "500"
+        status = 0
 
         async def watch(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = str(message["status"])
+                status = message["status"]
             await send(message)
 
         try:
             await self._app(scope, receive, watch)
+        except Exception as error:
+            logs.event(_log, logging.ERROR, "request_failed", caught=error, path=_route(scope))
+            if status:
+                raise
+            await errors.internal()(scope, receive, watch)
         finally:
-            path = getattr(scope.get("route"), "path", "other")
-            self._metrics.requests.labels(path, status).inc()
+            self._metrics.requests.labels(_route(scope), str(status)).inc()
+
+
+def _route(scope: Scope) -> str:
+    return getattr(scope.get("route"), "path", "other")

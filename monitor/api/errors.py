@@ -58,7 +58,8 @@ def _plain(status: int) -> Handler:
     return handle
 
 
-async def _internal(request: Request, error: Exception) -> Response:
+def internal() -> JSONResponse:
+    """The answer where an exception is of no kind that this table knows."""
     return answer(500, "an error of Plumbline's own; its log has the place")
 
 
@@ -69,7 +70,6 @@ HANDLERS: dict[type[Exception], Handler] = {
     InputError: _plain(400),
     ConfigError: _plain(400),
     StoreError: _plain(503),
-    Exception: _internal,
 }
 
 

@@ -80,7 +80,7 @@ class HttpServer:
 def _bind(host: str, port: int) -> socket.socket:
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind)
+        bound = socket.socket(family, kind, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY only where TCP is named
     except OSError as error:
         raise ConfigError(f"{host} is no address of this machine: {error.strerror}", key="listen") from None
     try:

@@ -1,7 +1,9 @@
 """plumbline.yaml as types. Every key has a default, so an empty file is a configuration."""
 
+import difflib
 import re
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from importlib.util import find_spec
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +29,7 @@ Role = Literal["ingest", "read", "admin"]
 Comparison = Literal["skew", "drift", "cohort"]
 Severity = Literal["info", "warning", "critical"]
 EvaluationName = Literal["exact_match", "numeric_match", "token_f1", "rouge_l", "bleu"]
+_PACKAGES = {"rouge_l": "rouge_score", "bleu": "sacrebleu"}
 SLICES = ("model", "prompt_version", "prompt_name", "provider", "operation", "finish_reason")
 
 
@@ -50,6 +53,17 @@ def _slice(name: str) -> str:
     if name in SLICES or (name.startswith("tags.") and len(name) > 5):
         return name
     raise ValueError(f"expected tags.<name> or one of {', '.join(SLICES)}")
+
+
+def _signal(name: str) -> str:
+    from signals.catalogue import SIGNALS  # slow to import, and only needed where a file lists signals
+
+    known = [signal.name for signal in SIGNALS]
+    if name in known or (name.startswith(("scores.", "tags.")) and not name.endswith(".")):
+        return name
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise ValueError(f"expected the name of a signal, scores.<name> or tags.<name>{hint}")
 
 
 def _horizon(microseconds: int) -> int:
@@ -86,6 +100,9 @@ def _store(url: SecretStr) -> SecretStr:
 def _evaluation(value: Any) -> Any:
     if isinstance(value, dict) and "judge" in value:
         raise PydanticCustomError("later", f"judge is {LATER}")
+    needed = _PACKAGES.get(value) if isinstance(value, str) else None
+    if needed and find_spec(needed) is None:
+        raise ValueError(f"{value} needs a package that is not installed; run pip install 'plumbline[evaluation]'")
     return value
 
 
@@ -181,9 +198,11 @@ class ApplicationConfig(Model):
     )
     allowed_lateness: DurationOrZero = 2 * MINUTE
     baselines: Annotated[tuple[Baseline, ...], Unique] = (Baseline(trailing=7 * DAY),)
-    signals: Annotated[tuple[Name, ...] | None, *DEFAULT_OR_LIST] = None
-    evaluations: Annotated[tuple[Annotated[EvaluationName, BeforeValidator(_evaluation)], ...], Unique] = get_args(
-        EvaluationName
+    signals: Annotated[tuple[Annotated[str, AfterValidator(_signal)], ...] | None, *DEFAULT_OR_LIST] = None
+    evaluations: Annotated[tuple[Annotated[EvaluationName, BeforeValidator(_evaluation)], ...], Unique] = (
+        "exact_match",
+        "numeric_match",
+        "token_f1",
     )
 
 

@@ -180,6 +180,13 @@ def test_a_port_is_free_again_when_the_server_has_stopped() -> None:
         assert second.address.port == port
 
 
+def test_answers_are_sent_without_waiting_for_more() -> None:
+    """asyncio turns Nagle's algorithm off only on sockets that name TCP; else each answer takes 40 ms."""
+    app = create_app(MemoryIntake(), ConfigSource(parse("", "test.yaml", {})), metrics=Metrics())
+    with serve_http(app, "127.0.0.1", 0) as server:
+        assert server._socket.proto == socket.IPPROTO_TCP
+
+
 def test_the_guard_knows_roles_by_token() -> None:
     guard = Guard(ConfigSource(parse(TOKENS, "test.yaml", {})))
     assert guard.required()

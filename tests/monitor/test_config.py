@@ -96,6 +96,10 @@ WRONG = {
         "applications:\n  a:\n    baselines:\n      - {trailing: 1d, reference: b}",
         "p.yaml:4: applications.a.baselines[0]: expected exactly one of reference or trailing",
     ),
+    "signal": (
+        "applications: {a: {signals: [tags.tenant, response.word]}}",
+        "applications.a.signals[1]: expected the name of a signal, scores.<name> or tags.<name>; did you mean response.words?",
+    ),
     "evaluation": ("applications: {a: {evaluations: [rouge]}}", "evaluations[0]: expected one of exact_match"),
     "stream": ("stream: redis", "stream: expected embedded, got redis"),
     "store": ("store: mysql://a/b", "store: expected sqlite:///path/to/file.db or postgresql+psycopg://"),
