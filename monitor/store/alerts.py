@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, func, or_, select, update
 
 from monitor.store import audit
 from monitor.store.dialect import advance, chunks, insert_new, upsert
@@ -86,6 +86,20 @@ def mark(c: Connection, id_: str, as_: Mark, by: str, at: int) -> Alert | None:
     c.execute(update(table).where(table.c.id == id_).values(mark=as_))
     audit.record(c, audit.Entry(at, by, "mark", id_, f"{before.mark or 'unmarked'} -> {as_}"))
     return get(c, id_)
+
+
+def excused(c: Connection, application: str) -> dict[str, Mark]:
+    """Findings of alerts that somebody marked, and as what: what was no incident is not kept out of the baselines."""
+    statement = select(table).where(table.c.application == application, table.c.mark.is_not(None))
+    marked = [_read(row) for row in c.execute(statement)]
+    return {finding: alert.mark for alert in marked if alert.mark for finding in alert.findings}
+
+
+def since(c: Connection, application: str, started_at: int) -> list[Alert]:
+    """Those that are open, and those that began at `started_at` or later, the oldest first."""
+    lasting = or_(table.c.state != "resolved", table.c.started_at >= started_at)
+    statement = select(table).where(table.c.application == application, lasting)
+    return [_read(row) for row in c.execute(statement.order_by(table.c.started_at, table.c.id))]
 
 
 def record(c: Connection, transitions: Sequence[Transition]) -> None:

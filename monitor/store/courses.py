@@ -7,9 +7,9 @@ from its `start` until the next one.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, delete, select
+from sqlalchemy import Connection, Table, delete, func, select
 
-from monitor.store.dialect import insert_new, upsert
+from monitor.store.dialect import insert_new, stream, upsert
 from monitor.store.tables import calibrations as calibration_rows
 from monitor.store.tables import comparisons as comparison_rows
 from monitor.store.tables import courses
@@ -63,13 +63,26 @@ def rows(c: Connection, application: str, since: int | None = None, until: int |
         statement = statement.where(courses.c.start >= since)
     if until is not None:
         statement = statement.where(courses.c.start < until)
-    for row in c.execute(statement.order_by(courses.c.start), execution_options={"yield_per": 200}):
+    for row in stream(c, statement.order_by(courses.c.start), 200):
         yield row.start, row.arrays
 
 
 def last(c: Connection, application: str) -> tuple[int, bytes] | None:
     """The newest window, as in `rows`."""
     return _newest(c, courses, application, None)
+
+
+def first(c: Connection, application: str) -> int | None:
+    """Start of the earliest window kept; None where nothing was judged."""
+    start = c.execute(select(func.min(courses.c.start)).where(courses.c.application == application)).scalar()
+    return None if start is None else int(start)
+
+
+def calibration_at(c: Connection, application: str, start: int) -> bytes | None:
+    """The calibration that was learned just before the window at `start`; None where none was."""
+    t = calibration_rows.c
+    blob = c.execute(select(t.arrays).where(t.application == application, t.start == start)).scalar()
+    return None if blob is None else bytes(blob)
 
 
 def delete_from(c: Connection, application: str, start: int) -> None:

@@ -62,8 +62,7 @@ def _row(letter: DeadLetter) -> dict[str, Any]:
 
 
 def _read(row: Row[Any]) -> DeadLetter:
-    where = (row.topic, row.partition, row.offset, row.index)
-    return DeadLetter(row.at, *where, row.field, row.reason, row.text, row.line)
+    return DeadLetter(**{name: value for name, value in row._mapping.items() if name != "id"})
 
 
 def _plain(text: str) -> str:

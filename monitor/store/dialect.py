@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from monitor.store.tables import sequences
@@ -64,6 +64,12 @@ def hold(c: Connection, name: str) -> None:
     """Wait for a lock by name and keep it until the transaction ends. SQLite's write transactions exclude each other anyway."""
     if c.dialect.name == "postgresql":
         c.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+def stream(c: Connection, statement: Select[Any], size: int) -> Iterator[Row[Any]]:
+    """Rows as they are asked for, `size` at a time, so that a long result is never held at once; may be left early."""
+    with c.execute(statement, execution_options={"yield_per": size}) as result:
+        yield from result
 
 
 def chunks(items: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:

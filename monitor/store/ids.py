@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Select, delete, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, select
 
+from monitor.store.dialect import stream
 from monitor.store.tables import recent_ids
 
 _dimensions = msgspec.msgpack.Decoder(list[str])
@@ -43,6 +44,11 @@ def append(
     c.execute(insert(recent_ids), {**batch._asdict(), "dimensions": msgspec.msgpack.encode(batch.dimensions)})
 
 
+def newest(c: Connection) -> int:
+    """When the newest ids were accepted; 0 where there are none."""
+    return int(c.execute(select(func.max(recent_ids.c.accepted_at))).scalar() or 0)
+
+
 def since(c: Connection, accepted_at: int) -> Iterator[IdBatch]:
     """The batches accepted at or after a time, oldest first."""
     order = (recent_ids.c.accepted_at, recent_ids.c.id)
@@ -61,6 +67,6 @@ def delete_before(c: Connection, accepted_at: int) -> None:
 
 
 def _batches(c: Connection, statement: Select[Any]) -> Iterator[IdBatch]:
-    for row in c.execute(statement, execution_options={"yield_per": 50}):
+    for row in stream(c, statement, 50):
         own = (row.topic, row.partition, row.application, row.accepted_at)
         yield IdBatch(*own, row.hashes, row.starts, row.codes, _dimensions.decode(row.dimensions))

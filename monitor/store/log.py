@@ -35,14 +35,16 @@ def append(c: Connection, topic: str, values: Sequence[bytes], accepted_at: int)
 
 def fetch(c: Connection, after: int, limit_records: int, limit_bytes: int) -> list[LogRecord]:
     """The records after offset `after`, in order: as many as fit both limits, but one at least where there is one."""
-    size = func.length(log.c.value)
-    ahead = select(log.c.offset, size.label("size")).where(log.c.offset > after)
+    ahead = select(log.c.offset, func.length(log.c.value).label("size")).where(log.c.offset > after)
     sizes = ahead.order_by(log.c.offset).limit(limit_records).subquery()
     total = func.sum(sizes.c.size).over(order_by=sizes.c.offset).label("total")
-    totals = select(sizes.c.offset, sizes.c.size, total).subquery()
-    fitting = or_(totals.c.total <= limit_bytes, totals.c.total == totals.c.size)
-    statement = select(log).join(totals, totals.c.offset == log.c.offset).where(fitting).order_by(log.c.offset)
-    return [LogRecord(row.offset, row.topic, row.value, row.accepted_at) for row in c.execute(statement)]
+    place = func.row_number().over(order_by=sizes.c.offset).label("place")
+    totals = select(sizes.c.offset, total, place).subquery()
+    fitting = or_(totals.c.total <= limit_bytes, totals.c.place == 1)
+    last = select(func.max(totals.c.offset)).where(fitting).scalar_subquery()
+    columns = (log.c.offset, log.c.topic, log.c.value, log.c.accepted_at)
+    statement = select(*columns).where(log.c.offset > after, log.c.offset <= last).order_by(log.c.offset)
+    return [LogRecord._make(row) for row in c.execute(statement)]
 
 
 def delete_before(c: Connection, offset: int) -> None:

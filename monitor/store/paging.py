@@ -1,6 +1,6 @@
 """Pages of a long list, newest first, by cursor: what arrives meanwhile moves nothing."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -31,7 +31,8 @@ def _encode(parts: list[int | str]) -> str:
 
 def _decode(cursor: str, by: Sequence[Column[Any]]) -> list[int | str]:
     try:
-        parts = msgspec.json.decode(urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)), type=list[_Part])
+        padded = cursor + "=" * (-len(cursor) % 4)
+        parts = msgspec.json.decode(b64decode(padded, altchars=b"-_", validate=True), type=list[_Part])
     except (ValueError, msgspec.MsgspecError):
         raise InputError("this cursor is not one of this list") from None
     if [type(part) for part in parts] != [column.type.python_type for column in by]:

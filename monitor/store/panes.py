@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, tuple_
 from sqlalchemy import delete as delete_rows
 from sqlalchemy.sql.elements import ColumnElement
 
-from monitor.store.dialect import chunks, upsert
+from monitor.store.dialect import chunks, stream, upsert
 from monitor.store.tables import panes as table
 from streams.panes import PaneKey
 
@@ -58,15 +58,15 @@ def between(
     if value is not None:
         statement = statement.where(table.c.value == value)
     order = (table.c.start, table.c.dimension, table.c.value, table.c.topic, table.c.partition)
-    for name, *rest, pane in c.execute(statement.order_by(*order), execution_options={"yield_per": 200}):
-        yield PaneKey(name, *rest), pane
+    for row in stream(c, statement.order_by(*order), 200):
+        yield PaneKey._make(row[:4]), row.pane
 
 
 def sizes(c: Connection, application: str, step: int, since: int, until: int) -> Iterator[tuple[PaneKey, int]]:
     """How many interactions the panes hold, as `between`, without reading them."""
     statement = select(*_KEY, table.c.n).where(*_span(application, step, since, until)).order_by(table.c.start)
-    for name, *rest, n in c.execute(statement):
-        yield PaneKey(name, *rest), n
+    for row in stream(c, statement, 1000):
+        yield PaneKey._make(row[:4]), row.n
 
 
 def delete(c: Connection, topic: str, partition: int, step: int, keys: Sequence[PaneKey]) -> None:

@@ -1,0 +1,75 @@
+"""Feedback that was joined, feedback that waits, and the texts that are kept."""
+
+from monitor.store import Store, contents, feedback
+from monitor.store.contents import Content
+from monitor.store.feedback import FeedbackKey, JoinedFeedback, WaitingFeedback
+from tests.store.make import MINUTE, NOON
+
+HIGH = 2**64 - 1
+"""A hash that no signed column holds as it is."""
+KEY = FeedbackKey(HIGH, "rating", "human")
+
+
+def test_joined_feedback_is_replaced_by_interaction_name_and_source(store: Store) -> None:
+    other = [KEY._replace(source="judge"), KEY._replace(name="correct"), KEY._replace(id_hash=0)]
+    with store.begin() as c:
+        feedback.put(c, "support", {KEY: JoinedFeedback(0.5, NOON, [0, 3, -1])})
+        feedback.put(c, "support", {KEY: JoinedFeedback(1.0, NOON, [0]), other[2]: JoinedFeedback(2.0, NOON, [])})
+        assert feedback.get(c, "support", [KEY, *other]) == {
+            KEY: JoinedFeedback(1.0, NOON, [0]),
+            other[2]: JoinedFeedback(2.0, NOON, []),
+        }
+        assert feedback.get(c, "search", [KEY]) == {}
+        feedback.delete_joined_before(c, NOON)
+        assert len(feedback.get(c, "support", [KEY])) == 1
+        feedback.delete_joined_before(c, NOON + MINUTE)
+        assert feedback.get(c, "support", [KEY]) == {}
+
+
+def test_waiting_feedback_is_taken_once(store: Store) -> None:
+    first = WaitingFeedback(HIGH, "rating", "human", 1.0, None, NOON)
+    second = WaitingFeedback(HIGH, "reference_answer", "human", None, "é\0", NOON + 1)
+    third = WaitingFeedback(5, "rating", "human", None, "", NOON + 2)
+    with store.begin() as c:
+        feedback.wait(c, "support", [first._replace(value_number=0.0), second, third])
+        feedback.wait(c, "support", [first])
+        feedback.wait(c, "search", [first])
+        assert feedback.waiting(c, "support") == [first, second, third]
+        assert feedback.take(c, "support", [HIGH, 17]) == [first, second]
+        assert feedback.take(c, "support", [HIGH]) == []
+        assert feedback.waiting(c, "support") == [third]
+        assert feedback.waiting(c, "search") == [first]
+
+
+def test_waiting_feedback_that_is_given_up_is_counted(store: Store) -> None:
+    rows = [WaitingFeedback(i, "rating", "human", 1.0, None, NOON + i) for i in range(5)]
+    with store.begin() as c:
+        feedback.wait(c, "support", rows)
+        assert feedback.delete_before(c, NOON + 3) == 3
+        assert feedback.delete_before(c, NOON + 3) == 0
+        assert feedback.waiting(c, "support") == rows[3:]
+
+
+def test_many_interactions_are_looked_up_in_pieces(store: Store) -> None:
+    hashes = [HIGH - i for i in range(1201)]
+    with store.begin() as c:
+        feedback.wait(c, "support", [WaitingFeedback(h, "rating", "human", 1.0, None, NOON) for h in hashes])
+        assert len(feedback.take(c, "support", hashes)) == 1201
+        rows = [Content(h, NOON, "q", None) for h in hashes]
+        contents.put(c, "support", rows)
+        assert contents.get(c, "support", hashes) == {row.id_hash: row for row in rows}
+
+
+def test_texts_come_back_as_they_were_and_go_by_minute(store: Store) -> None:
+    rows = [Content(HIGH, NOON, "a\0é" * 1000, None), Content(1, NOON + MINUTE, None, ""), Content(2, NOON, "x", "y")]
+    with store.begin() as c:
+        contents.put(c, "support", rows)
+        contents.put(c, "support", [rows[2]._replace(response="z")])
+        assert contents.get(c, "support", [HIGH, 1, 2, 3]) == {
+            HIGH: rows[0],
+            1: rows[1],
+            2: rows[2]._replace(response="z"),
+        }
+        assert contents.get(c, "search", [HIGH]) == {}
+        contents.delete_before(c, NOON + MINUTE)
+        assert list(contents.get(c, "support", [HIGH, 1, 2])) == [1]

@@ -1,0 +1,243 @@
+"""Log, positions, panes, ids, slices, counters and dead letters: what a batch writes."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from monitor.store import Store, counters, dead_letters, dialect, ids, log, panes, positions, slices
+from monitor.store.counters import Counters
+from monitor.store.dead_letters import DeadLetter
+from monitor.store.positions import Position
+from records.errors import InputError, StoreError
+from streams.panes import PaneKey
+from tests.store.make import MINUTE, NOON
+
+on_one_store = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+class UndoneError(Exception):
+    """Ends a transaction that shall leave nothing."""
+
+
+def test_offsets_go_on_after_everything_is_deleted(store: Store) -> None:
+    with store.begin() as c:
+        assert log.last_offset(c) == 0
+        assert log.append(c, "interactions", [b"a", b"b"], 7) == 2
+        assert log.append(c, "interactions", [], 7) == 2
+        log.delete_before(c, 3)
+        assert log.fetch(c, 0, 10, 100) == []
+        assert log.last_offset(c) == 2
+        assert log.append(c, "feedback", [b"c"], 8) == 3
+        assert log.fetch(c, 0, 10, 100) == [log.LogRecord(3, "feedback", b"c", 8)]
+
+
+@on_one_store
+@given(
+    values=st.lists(st.binary(max_size=20), max_size=12),
+    after=st.integers(0, 12),
+    limit_records=st.integers(1, 12),
+    limit_bytes=st.integers(1, 60),
+)
+def test_a_fetch_is_the_longest_run_that_fits_both_limits_but_never_nothing(
+    store: Store, values: list[bytes], after: int, limit_records: int, limit_bytes: int
+) -> None:
+    with pytest.raises(UndoneError), store.begin() as c:
+        base = log.last_offset(c)
+        log.append(c, "t", values, 0)
+        got = [(r.offset - base, r.value) for r in log.fetch(c, base + after, limit_records, limit_bytes)]
+        following = list(enumerate(values, 1))[after:]
+        assert got == following[: len(got)]
+        if following:
+            assert got
+            assert len(got) <= limit_records
+            assert len(got) == 1 or sum(len(value) for _, value in got) <= limit_bytes
+            more = following[: len(got) + 1]
+            longer = len(more) > len(got) and len(more) <= limit_records
+            assert not longer or sum(len(value) for _, value in more) > limit_bytes
+        raise UndoneError
+
+
+def test_a_position_is_replaced_and_belongs_to_its_partition(store: Store) -> None:
+    with store.begin() as c:
+        assert positions.get(c, "t", 0) is None
+        positions.put(c, "t", 0, Position(5, {"support": NOON}))
+        positions.put(c, "t", 1, Position(6, {}))
+        positions.put(c, "t", 0, Position(2**62, {"a\0b": -1}))
+    with store.read() as c:
+        assert positions.get(c, "t", 0) == Position(2**62, {"a\0b": -1})
+        assert positions.get(c, "t", 1) == Position(6, {})
+
+
+def test_a_position_that_does_not_exist_yet_is_locked_as_well(store: Store) -> None:
+    """Else two workers would both process a partition's first batch. In SQLite write transactions take turns."""
+    with store.begin() as c:
+        if c.dialect.name == "sqlite":
+            return
+        assert positions.get(c, "t", 0) is None
+        with pytest.raises(StoreError, match="lock timeout"), store.begin() as other:
+            other.execute(text("SET LOCAL lock_timeout = '10ms'"))
+            assert positions.get(other, "t", 1) is None
+            positions.get(other, "t", 0)
+        with store.read() as reader:
+            assert positions.get(reader, "t", 0) is None
+
+
+ALL, ACME = PaneKey("support", "", "", NOON), PaneKey("support", "tags.tenant", "acme", NOON)
+LATER, OTHER = PaneKey("support", "", "", NOON + MINUTE), PaneKey("search", "", "", NOON)
+
+
+def _put(store: Store, partition: int, values: dict[PaneKey, bytes], step: int = MINUTE) -> None:
+    with store.begin() as c:
+        panes.put(c, "t", partition, step, values, dict.fromkeys(values, 3))
+
+
+def test_panes_are_replaced_by_key_within_their_partition_and_step(store: Store) -> None:
+    _put(store, 0, {ALL: b"old", ACME: b"acme"})
+    _put(store, 0, {ALL: b"new", LATER: b"later", OTHER: b"other"})
+    _put(store, 0, {ALL: b"five"}, 5 * MINUTE)
+    _put(store, 1, {ALL: b"one"})
+    with store.begin() as c:
+        assert panes.get(c, "t", 0, MINUTE, [ALL, ACME, LATER._replace(value="x")]) == {ALL: b"new", ACME: b"acme"}
+        assert panes.get(c, "t", 0, 5 * MINUTE, [ALL]) == {ALL: b"five"}
+        assert panes.get(c, "t", 0, MINUTE, []) == {}
+        panes.delete(c, "t", 0, MINUTE, [ALL])
+        assert list(panes.between(c, "support", MINUTE, NOON, NOON + 1, "")) == [(ALL, b"one")]
+        panes.delete_before(c, MINUTE, NOON + MINUTE)
+        assert list(panes.between(c, "support", MINUTE, 0, NOON + 2 * MINUTE)) == [(LATER, b"later")]
+        assert panes.get(c, "t", 0, 5 * MINUTE, [ALL]) == {ALL: b"five"}
+
+
+@pytest.mark.parametrize(
+    ("span", "dimension", "value", "expected"),
+    [
+        ((NOON, NOON + 2 * MINUTE), None, None, [b"all", b"one", b"acme", b"later"]),
+        ((NOON, NOON + MINUTE), None, None, [b"all", b"one", b"acme"]),
+        ((NOON + 1, NOON + 2 * MINUTE), None, None, [b"later"]),
+        ((NOON, NOON + 2 * MINUTE), "", "", [b"all", b"one", b"later"]),
+        ((NOON, NOON + 2 * MINUTE), "tags.tenant", None, [b"acme"]),
+        ((NOON, NOON + 2 * MINUTE), "tags.tenant", "nobody", []),
+    ],
+)
+def test_panes_between_two_times_come_from_all_partitions_in_order(
+    store: Store, span: tuple[int, int], dimension: str | None, value: str | None, expected: list[bytes]
+) -> None:
+    _put(store, 0, {LATER: b"later", ALL: b"all", ACME: b"acme", OTHER: b"other"})
+    _put(store, 1, {ALL: b"one"})
+    with store.read() as c:
+        found = list(panes.between(c, "support", MINUTE, *span, dimension, value))
+        assert [pane for _, pane in found] == expected
+        if dimension is None:
+            assert sorted(panes.sizes(c, "support", MINUTE, *span)) == sorted((key, 3) for key, _ in found)
+
+
+def test_many_panes_are_found_and_deleted_in_pieces(store: Store) -> None:
+    keys = [PaneKey("support", "tags.tenant", str(i % 200), NOON + i // 200 * MINUTE) for i in range(1201)]
+    _put(store, 0, {key: str(i).encode() for i, key in enumerate(keys)})
+    with store.begin() as c:
+        assert panes.get(c, "t", 0, MINUTE, keys) == {key: str(i).encode() for i, key in enumerate(keys)}
+        panes.delete(c, "t", 0, MINUTE, keys[1:])
+        assert list(panes.between(c, "support", MINUTE, 0, 2 * NOON)) == [(keys[0], b"0")]
+
+
+def test_recent_ids_come_oldest_first_or_newest_first_and_go_by_time(store: Store) -> None:
+    batches = [ids.IdBatch("t", 0, name, at, b"h%d" % at, b"s", b"c\0", ["", "model"]) for name, at in
+               [("support", 1), ("search", 2), ("support", 2), ("support", 3)]]  # fmt: skip
+    with store.begin() as c:
+        for batch in batches:
+            ids.append(c, *batch)
+        assert list(ids.since(c, 2)) == batches[1:]
+        assert list(ids.newest_first(c, "support")) == [batches[3], batches[2], batches[0]]
+        assert next(ids.newest_first(c, "support")) == batches[3]
+        ids.delete_before(c, 3)
+        assert list(ids.since(c, 0)) == batches[3:]
+
+
+def test_a_slice_keeps_its_first_code_and_its_first_sight(store: Store) -> None:
+    with store.begin() as c:
+        slices.add(c, "support", "model", "m-1", 0, NOON)
+        slices.add(c, "support", "model", "m-2", 1, NOON + 5)
+        slices.add(c, "support", "model", "m-1", 7, NOON + 9)
+        slices.add(c, "search", "tags.tenant", "acme", 0, NOON + 5)
+        assert slices.load(c) == {("support", "model"): {"m-1": 0, "m-2": 1}, ("search", "tags.tenant"): {"acme": 0}}
+        assert slices.first_seen(c, "support", NOON + 1) == [slices.FirstSight("model", "m-2", NOON + 5)]
+        assert [sight.value for sight in slices.first_seen(c, "support", NOON)] == ["m-1", "m-2"]
+
+
+def test_two_values_never_share_a_code(store: Store) -> None:
+    with pytest.raises(Exception, match=r"(?i)unique"), store.begin() as c:
+        slices.add(c, "support", "model", "m-1", 0, NOON)
+        slices.add(c, "support", "model", "m-2", 0, NOON)
+
+
+def test_counters_add_up_by_application(store: Store) -> None:
+    with store.begin() as c:
+        counters.add(c, "support", interactions=2**40, late=1)
+        counters.add(c, "support", interactions=1, duplicates=2, refused=3)
+        counters.add(c, "search", late=4)
+        assert counters.load(c) == {"support": Counters(2**40 + 1, 2, 1, 3), "search": Counters(late=4)}
+
+
+def _letter(index: int, **changes: object) -> DeadLetter:
+    fields: dict[str, object] = {
+        "at": NOON + index,
+        "topic": "t",
+        "partition": 0,
+        "offset": 9,
+        "index": index,
+        "field": "id",
+        "reason": "missing",
+        "text": "id: expected a string",
+        "line": b'{"\xff\0',
+    }
+    return DeadLetter(**(fields | changes))  # type: ignore[arg-type]
+
+
+def test_dead_letters_keep_their_bytes_once_and_go_by_time(store: Store) -> None:
+    letters = [_letter(i) for i in range(3)]
+    with store.begin() as c:
+        dead_letters.put(c, letters)
+        dead_letters.put(c, letters)
+        assert dead_letters.list_(c, 10) == (letters[::-1], None)
+        dead_letters.delete_before(c, NOON + 1)
+        assert dead_letters.list_(c, 10)[0] == letters[:0:-1]
+
+
+def test_dead_letters_without_an_offset_are_all_kept(store: Store) -> None:
+    with store.begin() as c:
+        dead_letters.put(c, [_letter(0, offset=None), _letter(0, offset=None)])
+        assert len(dead_letters.list_(c, 10)[0]) == 2
+
+
+def test_words_that_are_no_text_are_kept_readable(store: Store) -> None:
+    with store.begin() as c:
+        dead_letters.put(c, [_letter(0, field="a\0b", text="\ud800!")])
+        (kept,), _ = dead_letters.list_(c, 10)
+        assert (kept.field, kept.text) == ("a\ufffdb", "?!")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 6])
+def test_pages_hold_every_dead_letter_once_also_when_more_arrive(store: Store, size: int) -> None:
+    seen: list[int] = []
+    cursor: str | None = None
+    with store.begin() as c:
+        dead_letters.put(c, [_letter(i) for i in range(5)])
+        for page_number in range(6):
+            page, cursor = dead_letters.list_(c, size, cursor)
+            seen += [letter.index for letter in page]
+            dead_letters.put(c, [_letter(100 + page_number)])
+            if cursor is None:
+                break
+    assert seen == [4, 3, 2, 1, 0]
+
+
+@pytest.mark.parametrize("cursor", ["", "!", "WzFd@", "WyJhIl0", "WzEsMl0", "e30", "WzEwMDAwMDAwMDAwMDAwMDAwMDAwXQ", "é"])
+def test_a_cursor_that_is_none_of_ours_is_bad_input(store: Store, cursor: str) -> None:
+    with pytest.raises(InputError, match="cursor"), store.read() as c:
+        dead_letters.list_(c, 10, cursor)
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_a_hash_fits_a_signed_column_and_comes_back(hash64: int) -> None:
+    assert -(2**63) <= dialect.signed(hash64) < 2**63
+    assert dialect.unsigned(dialect.signed(hash64)) == hash64
