@@ -54,6 +54,7 @@ POISON: dict[str, tuple[bytes, str, str, str]] = {
     "NaN": (line(duration=float("nan")), "duration", "not_finite", "duration holds NaN"),
     "Infinity": (line(scores={"a": float("inf")}), "scores", "not_finite", "scores holds NaN or Infinity"),
     "NaN in an unknown field": (line(more=[float("nan")]), "more", "not_finite", "more holds NaN"),
+    "nothing but NaN": (b"NaN", "", "not_finite", "the line holds NaN"),
     "a number as tag": (line(tags={"tenant": 5}), "tags", "wrong_type", "tags[...] is an integer"),
     "tags as a list": (line(tags=["a"]), "tags", "wrong_type", "tags is a list; an object is expected"),
     "text as score": (line(scores={"a": "b"}), "scores", "wrong_type", "a number is expected"),
