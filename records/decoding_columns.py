@@ -106,8 +106,7 @@ def _hashed(users: Sequence[Any]) -> pl.Series:
     column = _column(users, pl.String)
     if _all_null(users):
         return column
-    digits = hash_column(column).astype(">u8").tobytes().hex()
-    hashed: list[str | None] = [digits[j : j + 16] for j in range(0, len(digits), 16)]
+    hashed: list[str | None] = [*hash_column(column).astype(">u8").tobytes().hex(" ", 8).split(" ")]
     if None in users:
         hashed = [None if user is None else text for user, text in zip(users, hashed, strict=True)]
     return pl.Series(hashed, dtype=pl.String)

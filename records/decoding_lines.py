@@ -39,15 +39,15 @@ class Lines:
 def split_lines(values: Sequence[bytes]) -> Lines:
     """The lines of NDJSON inputs. Blank lines are skipped and do not count in `index`."""
     lines, record = list(values), np.arange(len(values), dtype=np.int32)
-    if any(b"\n" in value for value in values):
+    index = np.zeros(len(values), np.int64)
+    if b"\n" in b"".join(values) or not all(values) or any(map(bytes.isspace, values)):
         parts = [value.split(b"\n") for value in values]
         lines = [line for part in parts for line in part]
-        record = np.repeat(record, list(map(len, parts)))
-    if not all(lines) or any(map(bytes.isspace, lines)):
         kept = [j for j, line in enumerate(lines) if line and not line.isspace()]
-        lines, record = [lines[j] for j in kept], record[kept]
-    index = np.arange(len(lines)) - np.searchsorted(record, record)
-    return Lines(lines, record, index.astype(np.int64))
+        record = np.repeat(record, list(map(len, parts)))[kept]
+        lines = [lines[j] for j in kept] if len(kept) < len(lines) else lines
+        index = (np.arange(len(lines)) - np.searchsorted(record, record)).astype(np.int64)
+    return Lines(lines, record, index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,12 +66,14 @@ def explain(line: bytes, error: Exception) -> Cause:
         value = json.loads(line, parse_constant=NotFinite)
     except (ValueError, RecursionError):
         return _explain_syntax(line, str(error))
-    if field := _field_that(value, lambda item: isinstance(item, NotFinite)):
-        return Cause(field, "not_finite", f"{field} holds NaN or Infinity, which JSON does not have; send null instead")
+    if _holds(value, _is_not_finite):
+        field = _field_that(value, _is_not_finite)
+        words = f"{field or 'the line'} holds NaN or Infinity, which JSON does not have; send null instead"
+        return Cause(field, "not_finite", words)
     if _HALF_PAIR.search(line.decode()):
         field = _field_that(value, _has_half_pair)
-        where = field if field.isprintable() and not _has_half_pair(field) else ""
-        return Cause(where, "invalid_unicode", f"{where or 'the line'} holds half of a UTF-16 surrogate pair")
+        words = f"{field or 'the line'} holds half of a UTF-16 surrogate pair"
+        return Cause(field, "invalid_unicode", words)
     return _explain_syntax(line, str(error))
 
 
@@ -113,15 +115,18 @@ def _in_words(types: str) -> str:
     return " or ".join(dict.fromkeys(kinds))
 
 
+def _is_not_finite(item: Any) -> bool:
+    return isinstance(item, NotFinite)
+
+
 def _has_half_pair(item: Any) -> bool:
     return isinstance(item, str) and any("\ud800" <= letter <= "\udfff" for letter in item)
 
 
 def _field_that(value: Any, test: Callable[[Any], bool]) -> str:
-    """The first top-level field that holds something for which `test` is true, empty if none."""
-    if not isinstance(value, dict):
-        return "the line" if _holds(value, test) else ""
-    return next((key for key, item in value.items() if test(key) or _holds(item, test)), "")
+    """The first top-level field whose value holds something for which `test` is true, empty if none."""
+    fields = value.items() if isinstance(value, dict) else ()
+    return next((key for key, item in fields if _holds(item, test) and not _has_half_pair(key)), "")
 
 
 def _holds(value: Any, test: Callable[[Any], bool]) -> bool:

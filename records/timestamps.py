@@ -118,8 +118,9 @@ def parse_timestamps(values: Sequence[str | float | None]) -> tuple[NDArray[np.i
 
 
 def _parse_texts(values: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    encoded = [value.encode() for value in values]
-    offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, encoded), np.int64, len(encoded)), out=offsets[1:])
-    micros, became = _parse_all(offsets, np.frombuffer(b"".join(encoded), np.uint8))
+    text = "".join(values)
+    pieces = values if text.isascii() else [value.encode() for value in values]
+    offsets = np.zeros(len(pieces) + 1, np.int64)
+    np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)), out=offsets[1:])
+    micros, became = _parse_all(offsets, np.frombuffer(text.encode(), np.uint8))
     return micros, became
