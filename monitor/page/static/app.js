@@ -10,6 +10,7 @@ let refreshed = Date.now(), tag = null, kept = null, showCalm = false;
 
 function drawAll() {
   for (const element of document.querySelectorAll("[data-drawing]")) {
+    if (element.clientWidth < 120) continue;  // no room yet: the observer below calls again
     DRAW[element.dataset.drawing](element, JSON.parse(byId(element.dataset.source).textContent));
   }
 }
@@ -127,7 +128,7 @@ let queued = false;
 const redraw = () => { if (!queued) { queued = true; requestAnimationFrame(() => { queued = false; drawAll(); }); } };
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 NARROW.addEventListener("change", redraw);
-window.addEventListener("resize", redraw);
+new ResizeObserver(redraw).observe(byId("main"));
 document.addEventListener("visibilitychange", refresh);
 setInterval(refresh, EVERY);
 setInterval(age, 1000);

@@ -173,8 +173,10 @@ function numericLayers(data, room, colour) {
   return [frame, bars, [filled], [line(outline, { stroke: colour("accent"), lineWidth: 1.6 })], centreLabels(data, room, x, colour)];
 }
 
+const categoryHeight = (data, room) => Math.min(34, (room.bottom - room.top) / Math.min(11, data.cells.length));
+
 function categoryLayers(data, room, colour) {
-  const shown = data.cells.slice(0, 11), tall = Math.min(22, (room.bottom - room.top) / shown.length);
+  const shown = data.cells.slice(0, 11), tall = categoryHeight(data, room);
   const most = Math.max(...shown.flatMap((cell) => [cell.reference, cell.now]), 1e-9);
   const left = NARROW.matches ? 96 : 140, wide = room.right - left - 100;
   return shown.map((cell, i) => {
@@ -202,7 +204,7 @@ export function drawDistribution(drawing, data) {
   hover(holder, (px, py) => {
     const index = data.numeric
       ? Math.floor(((px - room.left) / (room.right - room.left)) * data.cells.length)
-      : Math.floor((py - room.top) / Math.min(22, (room.bottom - room.top) / Math.min(11, data.cells.length)));
+      : Math.floor((py - room.top) / categoryHeight(data, room));
     const cell = data.cells[index];
     return cell ? `${cell.label}\nreference ${figure(cell.reference * 100)} %, now ${figure(cell.now * 100)} %` : null;
   });
