@@ -1,8 +1,10 @@
 """Numbers, times and durations as the page writes them: thousands by a space that never breaks, the unit always beside, UTC."""
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from monitor.page.views import Cell, Effect, Evidence, Sentence
+from monitor.page.views import Cell, Effect, Evidence, Part, Sentence
 
 SPACE = "\u00a0"
 MEASURES = {"js": "JSD", "smd": "SD", "ratio": "ratio", "share": "points", "ks": "KS", "psi": "PSI"}
@@ -17,6 +19,7 @@ KINDS = {
     "too_few": "can't tell",
     "no_data": "no data",
 }
+VALUES = re.compile(r"\S.*? to \S.*?(?= \(| for | of | since |$)")
 STEPS = (4.0, 3.0, 2.0, 1.5)
 
 
@@ -145,6 +148,23 @@ def evidence(value: Evidence) -> str:
 def plain(sentence: Sentence) -> str:
     """A sentence without its styles."""
     return "".join(part.text for part in sentence)
+
+
+def parts(sentence: str, codes: Sequence[str] = ()) -> Sentence:
+    """A plain sentence with its styles: `codes` (slices) set in mono, "from … to …" in bold up to the next bracket or "for"."""
+    found: list[Part] = []
+    code = "|".join(re.escape(text) for text in sorted(codes, key=len, reverse=True) if text)
+    for index, piece in enumerate(re.split(f"({code})", sentence) if code else [sentence]):
+        if index % 2:
+            found.append(Part(piece, "code"))
+            continue
+        before, word, rest = piece.partition(" from ")
+        values = VALUES.match(rest) if word else None
+        if values is None:
+            found.append(Part(piece))
+        else:
+            found += [Part(before + word), Part(values[0], "strong"), Part(rest[values.end() :])]
+    return tuple(part for part in found if part.text)
 
 
 def heat(times_floor: float) -> int:

@@ -73,6 +73,24 @@ def test_a_row_is_read_as_its_unusual_stretches() -> None:
     assert charts.cell_words(cells[-1]) == "can't tell, n 38, needs 260"
 
 
+@pytest.mark.parametrize(
+    ("sentence", "codes", "styles"),
+    [
+        (
+            "Response words rose from 96 to 148 (median, +54 %) for tenant=acme since 05:52 UTC", ["tenant=acme"],
+            [("96 to 148", "strong"), ("tenant=acme", "code")],
+        ),
+        ("Refusals rose from 2.1 % to 7.4 % of calls since 05:52 UTC", [], [("2.1 % to 7.4 %", "strong")]),
+        ("No data from support since 03:15 UTC", [], []),
+        ("Tools rose from 1 to 2 for x=(a+b) since 01:00", ["x=(a+b)", ""], [("1 to 2", "strong"), ("x=(a+b)", "code")]),
+    ],
+)  # fmt: skip
+def test_a_sentence_sets_its_values_and_slices_apart(sentence: str, codes: list[str], styles: list[tuple[str, str]]) -> None:
+    parts = figures.parts(sentence, codes)
+    assert figures.plain(parts) == sentence
+    assert [(part.text, part.style) for part in parts if part.style != "plain"] == styles
+
+
 def test_a_ratio_is_detectable_by_its_logarithm() -> None:
     assert charts.detectable(Effect("ratio", 3.0, 1.5, 2.7, 2.25)) == pytest.approx(2.0)
     assert charts.detectable(Effect("js", 0.3, 0.1, 3.0, 0.05)) == pytest.approx(0.5)
