@@ -9,8 +9,8 @@ from signals import agent, dynamic, evaluation, quality, retrieval, safety, text
 from signals.catalogue import BY_NAME
 from signals.scan import scan
 
-SIDES = ("prompt", "response")
-CALL = (usage.measure, quality.measure, agent.measure, retrieval.measure)
+PARTS = (usage, quality, agent, retrieval)
+_PREPARED = tuple(expression for part in (*PARTS, dynamic) for expression in part.PREPARED)
 
 
 def _matcher(enabled: Collection[str] | None, evaluations: Collection[str]) -> Callable[[str], bool]:
@@ -30,16 +30,18 @@ def compute(frame: pl.DataFrame, enabled: Collection[str] | None = None, evaluat
     """
     wanted = _matcher(enabled, evaluations)
     every = Columns(len(frame))
-    for side in SIDES:
-        if any(wanted(name) for name in BY_NAME if name.startswith(f"{side}.")):
-            counts, words = scan(frame[side])
-            text.measure(side, frame[side], counts, words, every)
-            safety.measure(side, frame[side], counts, wanted, every)
-    for measure in CALL:
-        measure(frame, every)
+    if any(wanted(f"{side}.{name}") for side in text.SIDES for name in text.NAMES + tuple(safety.PATTERNS)):
+        texts = pl.concat([frame[side].alias("text") for side in text.SIDES])
+        null = texts.is_null().to_numpy()
+        counts, words = scan(texts)
+        text.measure(null, counts, words, every)
+        safety.measure(texts, null, counts, wanted, every)
+    prepared = frame.select(_PREPARED)
+    for part in PARTS:
+        part.measure(frame, prepared, every)
     evaluation.measure(frame, evaluations, every)
-    dynamic.measure_scores(frame, wanted, every)
-    dynamic.measure_tags(frame, wanted, every)
+    dynamic.measure_scores(frame, prepared, wanted, every)
+    dynamic.measure_tags(frame, prepared, wanted, every)
     return _declared(every, wanted)
 
 

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 from records.columns import Columns, Labels
 from records.signal import Signal, score_signal, tag_signal
-from signals.labels import encode, flatten
+from signals.labels import encode, flatten, keep, lengths
 
 MOST_SCORES = 100
 MOST_TAGS = 50
 """Names taken from one batch, in alphabetical order; the rest is left out."""
+PREPARED = (lengths("scores"), lengths("tags"))
 
 
-def _groups(keys: pl.Series, most: int, wanted: Callable[[str], bool]) -> Iterator[tuple[str, NDArray[np.intp]]]:
+def _groups(labels: Labels, most: int, wanted: Callable[[str], bool]) -> Iterator[tuple[str, NDArray[np.intp]]]:
     """The wanted keys, each with the positions of its items."""
-    labels = encode(keys)
     order = np.argsort(labels.codes, kind="stable")
     bounds = np.searchsorted(labels.codes[order], np.arange(len(labels.values) + 1))
     chosen = [code for code, key in enumerate(labels.values) if wanted(key)]
@@ -31,21 +31,20 @@ def declare(name: str) -> Signal:
     return score_signal(rest) if prefix == "scores" else tag_signal(rest)
 
 
-def measure_scores(frame: pl.DataFrame, wanted: Callable[[str], bool], out: Columns) -> None:
+def measure_scores(frame: pl.DataFrame, prepared: pl.DataFrame, wanted: Callable[[str], bool], out: Columns) -> None:
     """Add `scores.<name>`, missing where an interaction has no such score; an earlier value of `out` gives way."""
-    rows, items = flatten(frame["scores"])
-    values = items.struct.field("value").to_numpy()
-    for key, at in _groups(items.struct.field("key"), MOST_SCORES, lambda key: wanted(f"scores.{key}")):
-        column = out.numeric.setdefault(f"scores.{key}", np.full(len(frame), np.nan))
-        column[rows[at]] = values[at]
+    rows, items = flatten(frame["scores"], prepared["scores"].to_numpy())
+    if len(rows):
+        values = items["value"].to_numpy()
+        for key, at in _groups(encode(items.select("key"))["key"], MOST_SCORES, lambda key: wanted(f"scores.{key}")):
+            column = out.numeric.setdefault(f"scores.{key}", np.full(len(frame), np.nan))
+            column[rows[at]] = values[at]
 
 
-def measure_tags(frame: pl.DataFrame, wanted: Callable[[str], bool], out: Columns) -> None:
+def measure_tags(frame: pl.DataFrame, prepared: pl.DataFrame, wanted: Callable[[str], bool], out: Columns) -> None:
     """Add `tags.<key>`; an interaction without the key is neither counted nor missing."""
-    rows, items = flatten(frame["tags"])
-    labels = encode(items.struct.field("value"))
-    for key, at in _groups(items.struct.field("key"), MOST_TAGS, lambda key: wanted(f"tags.{key}")):
-        codes = labels.codes[at]
-        found = np.unique(codes[codes >= 0])
-        compact = np.where(codes >= 0, np.searchsorted(found, codes), -1).astype(np.int32)
-        out.categorical[f"tags.{key}"] = Labels(compact, [labels.values[code] for code in found], rows[at])
+    rows, items = flatten(frame["tags"], prepared["tags"].to_numpy())
+    if len(rows):
+        labels = encode(items)
+        for key, at in _groups(labels["key"], MOST_TAGS, lambda key: wanted(f"tags.{key}")):
+            out.categorical[f"tags.{key}"] = keep(labels["value"], at, rows[at])

@@ -9,13 +9,14 @@ EXPECTED = ("duration", "input_tokens", "model", "output_tokens", "prompt", "res
 _VALUES = [
     "+".join(name for bit, name in enumerate(EXPECTED) if mask >> bit & 1) or "none" for mask in range(2 ** len(EXPECTED))
 ]
+PREPARED = (
+    pl.sum_horizontal(pl.col(name).is_null().cast(pl.UInt8) * (1 << bit) for bit, name in enumerate(EXPECTED)).alias("absent"),
+)
 
 
-def measure(frame: pl.DataFrame, out: Columns) -> None:
+def measure(frame: pl.DataFrame, prepared: pl.DataFrame, out: Columns) -> None:
     """Add `quality.missing`: the expected fields that are null, in order, joined with "+"; "none" where all are there."""
-    mask = np.zeros(len(frame), np.int64)
-    for bit, name in enumerate(EXPECTED):
-        mask |= frame[name].is_null().to_numpy().astype(np.int64) << bit
+    mask = prepared["absent"].to_numpy()
     found = np.flatnonzero(np.bincount(mask, minlength=len(_VALUES)))
     codes = np.searchsorted(found, mask).astype(np.int32)
     out.categorical["quality.missing"] = Labels(codes, [_VALUES[index] for index in found])

@@ -4,14 +4,16 @@ import numpy as np
 import polars as pl
 
 from records.columns import Columns
-from signals.labels import flatten
+from signals.labels import flatten, lengths
+
+PREPARED = (lengths("context"),)
 
 
-def measure(frame: pl.DataFrame, out: Columns) -> None:
+def measure(frame: pl.DataFrame, prepared: pl.DataFrame, out: Columns) -> None:
     """Add the signals of `context`. A null list is missing, an empty one is no passages."""
-    column = frame["context"]
-    passages = column.list.len().cast(pl.Float64).to_numpy()
-    rows, items = flatten(column)
-    lengths = np.bincount(rows, weights=items.str.len_chars().fill_null(0).to_numpy(), minlength=len(frame))
+    passages = prepared["context"].to_numpy()
+    rows, items = flatten(frame["context"], passages)
+    characters = items["item"].str.len_chars().fill_null(0).to_numpy()
+    total = np.bincount(rows, weights=characters, minlength=len(frame))
     out.numeric["context_passages"] = passages
-    out.numeric["context_characters"] = np.where(np.isnan(passages), np.nan, lengths)
+    out.numeric["context_characters"] = np.where(np.isnan(passages), np.nan, total)

@@ -71,6 +71,8 @@ KEY = (
     r"|-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?:[\x00-\x7F]*?-----END (?:[A-Z]+ )*PRIVATE KEY-----)?)"
 )
 
+_KEY_NEEDS = r"sk-|AKIA|gh[pousr]_|xox[abprs]-|AIza|eyJ|-----BEGIN "
+
 
 @nb.njit(cache=True, nogil=True)
 def _luhn(offsets: NDArray[np.int64], data: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -95,59 +97,65 @@ def luhn(numbers: pl.Series) -> NDArray[np.bool_]:
     return valid
 
 
-def _has(pattern: str, needs: str = "", lower: bool = False) -> Callable[[pl.Series], NDArray[np.bool_]]:
-    """Which texts hold the pattern. `needs` is a cheap pattern of literals without one of which it cannot be there,
-    looked for in the text or in its lower case."""
-
-    def matches(column: pl.Series) -> NDArray[np.bool_]:
-        if not needs:
-            return column.str.contains(pattern).to_numpy()
-        possible = (column.str.to_lowercase() if lower else column).str.contains(needs)
-        out = possible.to_numpy(writable=True)
-        if possible.any():
-            out[out] = column.filter(possible).str.contains(pattern).to_numpy()
-        return out
-
-    return matches
+def _has(pattern: str) -> Callable[[pl.Series], NDArray[np.bool_]]:
+    return lambda column: column.str.contains(pattern).to_numpy()
 
 
 def _has_card(column: pl.Series) -> NDArray[np.bool_]:
-    found = column.str.extract_all(CARD)
-    rows = np.repeat(np.arange(len(column)), found.list.len().to_numpy())
-    out = np.zeros(len(column), np.bool_)
-    out[rows[luhn(found.filter(found.list.len() > 0).explode())]] = True
+    out = column.str.contains(CARD).to_numpy(writable=True)
+    rows = np.flatnonzero(out)
+    if len(rows):
+        found = column.gather(rows).str.extract_all(CARD)
+        owners = np.repeat(rows, found.list.len().to_numpy())
+        out[:] = False
+        out[owners[luhn(found.explode())]] = True
     return out
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A pattern and what the scan must have seen for it to be possible: at least `least` in the column `seen`."""
+    """A pattern, and what is cheap to know of a text without which it cannot be there: an expression of the column
+    `text`, or at least `least` in the column `seen` of the scan."""
 
     matches: Callable[[pl.Series], NDArray[np.bool_]]
+    possible: pl.Expr | None = None
     seen: int = scan.WORDS
     least: int = 1
 
 
+_TEXT = pl.col("text")
 PATTERNS = {
-    "refusal": Pattern(_has(REFUSAL, _REFUSAL_NEEDS)),
-    "injection": Pattern(_has(INJECTION, _INJECTION_NEEDS, lower=True)),
-    "key": Pattern(_has(KEY)),
-    "email": Pattern(_has(EMAIL), scan.AT_SIGNS),
-    "phone": Pattern(_has(PHONE), scan.DIGIT_CHAIN, 7),
-    "card": Pattern(_has_card, scan.DIGIT_CHAIN, 13),
+    "refusal": Pattern(_has(REFUSAL), _TEXT.str.contains(_REFUSAL_NEEDS)),
+    "injection": Pattern(_has(INJECTION), _TEXT.str.to_lowercase().str.contains(_INJECTION_NEEDS)),
+    "key": Pattern(_has(KEY), _TEXT.str.contains(_KEY_NEEDS)),
+    "email": Pattern(_has(EMAIL), seen=scan.AT_SIGNS),
+    "phone": Pattern(_has(PHONE), seen=scan.PHONE_DIGITS, least=7),
+    "card": Pattern(_has_card, seen=scan.CARD_DIGITS, least=13),
 }
 
 
-def measure(side: str, column: pl.Series, counts: NDArray[np.int32], wanted: Callable[[str], bool], out: Columns) -> None:
-    """Add the wanted patterns of one side as booleans, missing where the text is null; `counts` are the scan's."""
-    null = column.is_null().to_numpy()
-    for name, pattern in PATTERNS.items():
-        if wanted(f"{side}.{name}"):
-            found = np.where(null, -1, 0).astype(np.int8)
-            rows = np.flatnonzero(counts[:, pattern.seen] >= pattern.least)
-            if len(rows):
-                found[rows] = pattern.matches(column.gather(rows))
-            out.boolean[f"{side}.{name}"] = found
+def measure(
+    texts: pl.Series,
+    null: NDArray[np.bool_],
+    counts: NDArray[np.int32],
+    wanted: Callable[[str], bool],
+    out: Columns,
+) -> None:
+    """Add the wanted patterns of both sides as booleans, missing where `null`; `texts` are all prompts, then all
+    responses, and `counts` their scan."""
+    chosen = {name: p for name, p in PATTERNS.items() if wanted(f"prompt.{name}") or wanted(f"response.{name}")}
+    looks = [pattern.possible.alias(name) for name, pattern in chosen.items() if pattern.possible is not None]
+    looked = texts.to_frame("text").select(looks)
+    for name, pattern in chosen.items():
+        if pattern.possible is not None:
+            possible = looked[name].fill_null(False).to_numpy()
+        else:
+            possible = counts[:, pattern.seen] >= pattern.least
+        rows = np.flatnonzero(possible)
+        found = np.where(null, -1, 0).astype(np.int8)
+        if len(rows):
+            found[rows] = pattern.matches(texts.filter(pl.Series(possible)))
+        out.boolean[f"prompt.{name}"], out.boolean[f"response.{name}"] = found[: out.n], found[out.n :]
 
 
 def _mask_cards(column: pl.Series) -> pl.Series:

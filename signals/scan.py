@@ -18,13 +18,13 @@ WORD_LIMIT = 32_768
 
 CHARACTERS, WORDS, SENTENCES, LINES, LIST_MARKERS, BOLD_MARKERS, CODE_FENCES = range(7)
 DISTINCT, REPEATED, COMPARED, TRIGRAMS, LETTERS, DIGITS, UPPER, CASED, NON_ASCII = range(7, 16)
-PUNCTUATION, QUESTION_MARKS, EXCLAMATION_MARKS, AT_SIGNS, DIGIT_CHAIN, COUNTS = range(16, 22)
+PUNCTUATION, QUESTION_MARKS, EXCLAMATION_MARKS, AT_SIGNS, PHONE_DIGITS, CARD_DIGITS, COUNTS = range(16, 23)
 """Columns of the counts. COMPARED: words up to WORD_LIMIT, TRIGRAMS: of these; LETTERS: letters, digits and non-ASCII
-characters; CASED: ASCII letters, UPPER: the capitals among them; PUNCTUATION: ASCII punctuation and symbols; DIGIT_CHAIN:
-the most digits that follow each other with at most DIGIT_GAP bytes from one to the next."""
+characters; CASED: ASCII letters, UPPER: the capitals among them; PUNCTUATION: ASCII punctuation and symbols;
+PHONE_DIGITS and CARD_DIGITS: the most digits in a row with at most two bytes, or one, between one and the next."""
 
-DIGIT_GAP = 4
 _TABLE = 2 * WORD_LIMIT
+_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _fold_table() -> NDArray[np.uint8]:
@@ -91,7 +91,7 @@ def _ends_sentence(data: NDArray[np.uint8], start: int, end: int) -> bool:
 
 @nb.njit(cache=True, nogil=True)
 def _finish(h: np.uint64) -> np.uint64:
-    """The finaliser of records.hashing, so that a bucket can be found from the word alone."""
+    """MurmurHash3's finaliser: spreads the rotated bytes of a word over all 64 bits."""
     h ^= h >> np.uint64(33)
     h *= np.uint64(0xFF51AFD7ED558CCD)
     h ^= h >> np.uint64(33)
@@ -117,7 +117,7 @@ def _marks(data: NDArray[np.uint8], low: int, high: int, out: NDArray[np.int32])
     """Count ** and ``` (each byte in at most one of them) and @ in a text."""
     bold, fence = low, low
     for j in range(low, high):
-        byte = data[j]
+        byte = data[np.uint64(j)]
         if byte == 42 and j > bold and data[j - 1] == 42:
             out[BOLD_MARKERS] += 1
             bold = j + 1
@@ -129,16 +129,17 @@ def _marks(data: NDArray[np.uint8], low: int, high: int, out: NDArray[np.int32])
 
 
 @nb.njit(cache=True, nogil=True)
-def _longest_chain(data: NDArray[np.uint8], low: int, high: int) -> int:
-    """The most digits of a text that follow each other with at most DIGIT_GAP bytes from one to the next."""
-    longest = chain = 0
+def _digit_chains(data: NDArray[np.uint8], low: int, high: int, out: NDArray[np.int32]) -> None:
+    """Find the longest chains of digits that could be a phone number or a card number."""
+    phone = card = 0
     last = low
     for j in range(low, high):
-        if 48 <= data[j] <= 57:
-            chain = chain + 1 if j - last <= DIGIT_GAP else 1
+        if 48 <= data[np.uint64(j)] <= 57:
+            phone = phone + 1 if j - last <= 3 else 1
+            card = card + 1 if j - last <= 2 else 1
             last = j
-            longest = max(longest, chain)
-    return longest
+            out[PHONE_DIGITS] = max(out[PHONE_DIGITS], phone)
+            out[CARD_DIGITS] = max(out[CARD_DIGITS], card)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -147,8 +148,8 @@ def _classes(data: NDArray[np.uint8], low: int, high: int, lanes: NDArray[np.uin
     totals = np.zeros(8, np.int64)
     for start in range(low, high, 255):
         packed = np.uint64(0)
-        for j in range(start, min(start + 255, high)):
-            packed += lanes[data[j]]
+        for byte in data[start : min(start + 255, high)]:
+            packed += lanes[byte]
         for lane in range(8):
             totals[lane] += np.int64((packed >> np.uint64(8 * lane)) & np.uint64(255))
     out[CHARACTERS] = high - low - totals[1]
@@ -160,8 +161,8 @@ def _classes(data: NDArray[np.uint8], low: int, high: int, lanes: NDArray[np.uin
     out[EXCLAMATION_MARKS] = totals[7]
     if totals[4] > 0:
         _marks(data, low, high, out)
-    if totals[2] > 0:
-        out[DIGIT_CHAIN] = _longest_chain(data, low, high)
+    if totals[2] > 6:
+        _digit_chains(data, low, high, out)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -193,19 +194,19 @@ def _text(data, low, high, fold, words, trigrams, seen, owner, out, buckets, use
     j = low
     while True:
         breaks = 0
-        while j < high and fold[data[j]] == 0:
-            breaks += data[j] == 10
+        while j < high and fold[data[np.uint64(j)]] == 0:
+            breaks += data[np.uint64(j)] == 10
             j += 1
         if breaks > 1 and opened:
             sentences += 1
             opened = False
         if j >= high:
             break
-        start, letters, h = j, 0, np.uint64(14695981039346656037)
+        start, letters, h = j, 0, np.uint64(0)
         while j < high:
-            folded = fold[data[j]]
+            folded = fold[data[np.uint64(j)]]
             if folded > 1:
-                h = (h ^ np.uint64(folded)) * np.uint64(1099511628211)
+                h = ((h << np.uint64(9)) | (h >> np.uint64(55))) ^ np.uint64(folded)
                 letters += 1
             elif folded == 0:
                 break
@@ -221,7 +222,7 @@ def _text(data, low, high, fold, words, trigrams, seen, owner, out, buckets, use
                 if _insert(words, mask, h, owner):
                     distinct += 1
                     used = _append(buckets, used, seen, h % np.uint64(WORD_BUCKETS), owner)
-                trigram = _finish((before2 * np.uint64(31) + before) * np.uint64(31) + h)
+                trigram = ((before2 * _ODD) ^ before) * _ODD ^ h
                 repeated += count > 2 and not _insert(trigrams, mask, trigram, owner)
                 before2, before = before, h
         total += letters

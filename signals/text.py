@@ -1,7 +1,6 @@
 """Form and language of a text: counts from one pass over its bytes, ratios of those counts, and its words."""
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from records.columns import Columns, Words
@@ -31,17 +30,25 @@ RATIOS = {
 """Numerator and denominator; a ratio over nothing is missing."""
 
 
-def measure(side: str, column: pl.Series, counts: NDArray[np.int32], words: Words, out: Columns) -> None:
-    """Add the text signals of one side ("prompt" or "response"); where the text is null they are missing."""
-    null = column.is_null().to_numpy()
+SIDES = ("prompt", "response")
+NAMES = (*COUNTS, *RATIOS, "empty", "text")
+_ABOVE, _BELOW = np.array(list(RATIOS.values())).T
+
+
+def measure(null: NDArray[np.bool_], counts: NDArray[np.int32], words: Words, out: Columns) -> None:
+    """Add the text signals of both sides from the scan of all prompts, then all responses; missing where `null`."""
     table = counts.T.astype(np.float64)
     table[:, null] = np.nan
-    for name, index in COUNTS.items():
-        out.numeric[f"{side}.{name}"] = table[index]
-    above, below = np.array(list(RATIOS.values())).T
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = table[above] / table[below]
-    for row, name in enumerate(RATIOS):
-        out.numeric[f"{side}.{name}"] = ratios[row]
-    out.boolean[f"{side}.empty"] = np.where(null, np.int8(-1), counts[:, scan.LINES] == 0).astype(np.int8)
-    out.text[f"{side}.text"] = words
+        ratios = table[_ABOVE] / table[_BELOW]
+    empty = np.where(null, -1, counts[:, scan.LINES] == 0).astype(np.int8)
+    n = out.n
+    bounds = np.searchsorted(words.rows, [0, n, 2 * n])
+    for side, first in zip(SIDES, (0, n), strict=True):
+        for name, index in COUNTS.items():
+            out.numeric[f"{side}.{name}"] = table[index, first : first + n]
+        for index, name in enumerate(RATIOS):
+            out.numeric[f"{side}.{name}"] = ratios[index, first : first + n]
+        out.boolean[f"{side}.empty"] = empty[first : first + n]
+        low, high = bounds[first // n : first // n + 2] if n else (0, 0)
+        out.text[f"{side}.text"] = Words(words.rows[low:high] - np.int32(first), words.buckets[low:high])

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from records.columns import Columns
 from records.errors import ConfigError
-from signals.evaluation.answers import exact_match, numeric_match, token_f1
+from signals.evaluation.answers import numeric_match, word_scores
 from signals.evaluation.bleu import bleu
 from signals.evaluation.rouge import rouge_l
 
 Score = Callable[[pl.Series, pl.Series], NDArray[np.float64]]
-ALWAYS: dict[str, Score] = {"exact_match": exact_match, "numeric_match": numeric_match, "token_f1": token_f1}
+ALWAYS = ("exact_match", "numeric_match", "token_f1")
 ON_REQUEST: dict[str, Score] = {"rouge_l": rouge_l, "bleu": bleu}
 
 
@@ -25,12 +25,12 @@ def score_answers(
     exact_match, numeric_match and token_f1 always; rouge_l and bleu where `evaluations` names them. ConfigError for a
     name that is none of these, or whose package is not installed.
     """
-    unknown = sorted(set(evaluations) - ALWAYS.keys() - ON_REQUEST.keys())
+    unknown = sorted(set(evaluations) - {*ALWAYS, *ON_REQUEST})
     if unknown:
         raise ConfigError(f"unknown evaluation {unknown[0]!r}; known: {', '.join((*ALWAYS, *ON_REQUEST))}")
     answers, truths = pl.Series(responses, dtype=pl.String), pl.Series(references, dtype=pl.String)
-    wanted = ALWAYS | {name: score for name, score in ON_REQUEST.items() if name in evaluations}
-    return {name: score(answers, truths) for name, score in wanted.items()}
+    scores = word_scores(answers, truths) | {"numeric_match": numeric_match(answers, truths)}
+    return scores | {name: score(answers, truths) for name, score in ON_REQUEST.items() if name in evaluations}
 
 
 def measure(frame: pl.DataFrame, evaluations: Collection[str], out: Columns) -> None:

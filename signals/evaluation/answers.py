@@ -88,16 +88,11 @@ def _words(column: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     return column_bytes(column.str.to_lowercase().str.replace_all(r"[\s--\x00-\x7F]", " "))
 
 
-def exact_match(responses: pl.Series, references: pl.Series) -> NDArray[np.float64]:
-    """1 where the normalised texts are equal, else 0; shape (n,)."""
-    same: NDArray[np.float64] = _compare(*_words(responses), *_words(references), _KIND)[0]
-    return same
-
-
-def token_f1(responses: pl.Series, references: pl.Series) -> NDArray[np.float64]:
-    """Harmonic mean of precision and recall of the normalised words, shape (n,); two texts without a word are equal."""
-    f1: NDArray[np.float64] = _compare(*_words(responses), *_words(references), _KIND)[1]
-    return f1
+def word_scores(responses: pl.Series, references: pl.Series) -> dict[str, NDArray[np.float64]]:
+    """exact_match: 1 where the normalised texts are equal, else 0; token_f1: harmonic mean of precision and recall of
+    the normalised words as a multiset, where two texts without a word are equal. Shapes (n,)."""
+    same, f1 = _compare(*_words(responses), *_words(references), _KIND)
+    return {"exact_match": same, "token_f1": f1}
 
 
 @nb.njit(cache=True, nogil=True)
