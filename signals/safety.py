@@ -25,7 +25,7 @@ REFUSAL = (
     rf"(?-u:\b(?:I|[Ww]e) ?{_DENIAL}(?: to)?(?: [a-z]+)? {_SERVICE}"
     rf"|\b(?i:sorry|apologi[sz]e|afraid|unfortunately)[ ,;'A-Za-z-]{{0,40}}\b(?:I|we) ?(?:{_DENIAL}|do not have|don't have)\b"
     r"|\b[Aa]s an? (?:AI|artificial intelligence|(?:large )?language model)\b"
-    r"|\bI(?: must| have to| will have to)? (?:respectfully |politely )?decline\b"
+    r"|\bI (?:(?:must|have to|will have to)(?: respectfully| politely)?|respectfully|politely) decline\b"
     r"|\b(?:against|violates?) (?:my|our) (?:[a-z]+ )?(?:guidelines|programming|policy|policies|principles))"
 )
 _REFUSAL_NEEDS = (
@@ -159,12 +159,10 @@ def measure(
 
 
 def _mask_cards(column: pl.Series) -> pl.Series:
-    """Replace the candidates that satisfy Luhn. Few rows have one, so these are taken candidate by candidate."""
     found = column.str.extract_all(CARD)
-    for candidate in found.filter(found.list.len() > 0).explode().unique().to_list():
-        if luhn(pl.Series([candidate], dtype=pl.String))[0]:
-            column = column.str.replace_all(candidate, "[card]", literal=True)
-    return column
+    candidates = found.filter(found.list.len() > 0).explode().str.extract(r"([0-9].*)").unique()
+    cards = candidates.filter(pl.Series(luhn(candidates))).to_list()
+    return column.str.replace_many(dict.fromkeys(cards, "[card]"), leftmost=True) if cards else column
 
 
 def redact(column: pl.Series) -> pl.Series:

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from records.columns import WORD_BUCKETS, Words
-from records.hashing import column_bytes, hash_text
+from records.hashing import column_bytes
 
 WORD_LIMIT = 32_768
 """Distinct words, repeated trigrams and word buckets are taken from this many first words of a text."""
@@ -272,5 +272,8 @@ def scan(column: pl.Series) -> tuple[NDArray[np.int32], Words]:
 
 
 def word_bucket(word: str) -> int:
-    """The bucket under which the scan counts a word (of letters, digits and non-ASCII characters, in lower case)."""
-    return hash_text(word) % WORD_BUCKETS
+    """The bucket under which the scan counts a word, whatever its case and punctuation; ValueError if it is no word."""
+    _, words = scan(pl.Series([word]))
+    if len(words.buckets) != 1:
+        raise ValueError(f"{word!r} is not one word")
+    return int(words.buckets[0])
