@@ -1,5 +1,6 @@
 """What an application's comparisons have learned of healthy traffic (cells, baselines, wobble), in force from one window on."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,15 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.cells import CELLS, Cells, Tally, make_cells
+from detectors.scores import MINIMUM_WINDOWS
 from detectors.wobble import Wobble, WobbleSums, learn_wobble
 from records.pane import EMPTY, Accumulator, Pane, without_text
 from records.signal import Kind, Signal
+from records.window import HOUR, WINDOW
 
 Slice = tuple[str, str]
 """Dimension and value; both empty for all traffic."""
 ALL: Slice = ("", "")
 Panes = Mapping[Slice, Pane]
-MINIMUM_WINDOWS = 24
+Declared = Callable[[str], Signal]
+"""Gives the declaration of a signal by name."""
+Healthy = Callable[[int, NDArray[np.int64]], NDArray[np.bool_]]
+"""Which comparisons (rows of the registry) were healthy in the window at a start."""
 
 
 class Subject(NamedTuple):
@@ -83,12 +89,14 @@ class Calibration:
     themselves); the wobble is always production's own.
     """
 
-    def __init__(self, start: int, parts: Sequence[Part], declared: Mapping[str, Signal], fixed: frozenset[str]):
+    def __init__(self, start: int, parts: Sequence[Part], declared: Declared, fixed: frozenset[str]):
         self.start, self.parts = start, list(parts)
         self.index = np.concatenate([p.index for p in parts]) if parts else np.empty(0, np.int64)
         self.traits = _traits(parts, declared)
         self.is_fixed = np.concatenate([np.full(len(p.index), p.baseline in fixed) for p in parts] or [np.empty(0, bool)])
         self.sums = WobbleSums.empty(len(self.index), CELLS)
+        self._learned = self.sums
+        self._since: dict[int, Tally] = {}
         self._own = concatenate([p.cells.tally(p.base) for p in parts])
         self.refresh()
 
@@ -101,10 +109,39 @@ class Calibration:
         """What all comparisons saw in one window."""
         return concatenate([p.cells.tally(panes.get(p.slice, EMPTY)) for p in self.parts])
 
-    def extend(self, tally: Tally, healthy: NDArray[np.bool_]) -> None:
-        """Add one window of each comparison where it was healthy (C,)."""
+    def add(self, tally: Tally, healthy: NDArray[np.bool_]) -> None:
+        """Add one window of each comparison to the sums where it was healthy (C,)."""
         number = np.where(self.traits.numeric, tally.n, 0.0)
         self.sums.add(tally.cells, number, np.nan_to_num(tally.total), np.nan_to_num(tally.square), healthy)
+
+    def settle(self) -> None:
+        """What was added so far is what this calibration learned; windows that follow extend it."""
+        self._learned = copy.deepcopy(self.sums)
+        self.refresh()
+
+    def extend(self, start: int, tally: Tally, healthy: NDArray[np.bool_]) -> None:
+        """Add the window at `start`, and keep it for `rebuild`; the sums of an hour are judged with once it is over."""
+        light = Tally(tally.cells.astype(np.float32), tally.n, tally.total, tally.square)
+        self._since[start] = light
+        self.add(tally, healthy)
+        if (start + WINDOW) % HOUR == 0:
+            self.refresh()
+
+    def seen(self, start: int) -> Tally | None:
+        """What the window at `start` alone held, where this calibration judged it."""
+        return self._since.get(start)
+
+    def rebuild(self, until: int, healthy: Healthy) -> None:
+        """Extend what was learned anew by the windows before `until`, by what counts as healthy now; forget the others."""
+        self.sums = copy.deepcopy(self._learned)
+        self._since = {start: tally for start, tally in self._since.items() if start < until}
+        hour = until // HOUR * HOUR
+        for judged_with in (True, False):
+            for start, tally in self._since.items():
+                if (start < hour) == judged_with:
+                    self.add(tally, healthy(start, self.index))
+            if judged_with:
+                self.refresh()
 
     def refresh(self) -> None:
         """Judge from now on with everything that was added."""
@@ -119,10 +156,10 @@ class Calibration:
         )
 
 
-def _traits(parts: Sequence[Part], declared: Mapping[str, Signal]) -> Traits:
+def _traits(parts: Sequence[Part], declared: Declared) -> Traits:
     kinds = np.concatenate([p.cells.kinds for p in parts] or [np.empty(0, np.uint8)])
     names = [name for p in parts for name in p.cells.names]
-    worse = np.array([{"up": 1, "down": -1, None: 0}[declared[name].worse] for name in names], np.int8)
+    worse = np.array([{"up": 1, "down": -1, None: 0}[declared(name).worse] for name in names], np.int8)
     numeric = kinds == Kind.NUMERIC
     k = np.concatenate([p.cells.k for p in parts] or [np.empty(0, np.int64)])
     evaluation = np.array([name.startswith("scores.") for name in names], bool)
@@ -137,9 +174,9 @@ def learn(
     windows: Windows,
     references: Mapping[str, Panes],
     trailing: Sequence[str],
-    declared: Mapping[str, Signal],
+    declared: Declared,
     register: Callable[[Subject], int],
-    healthy: Callable[[int, NDArray[np.int64]], NDArray[np.bool_]],
+    healthy: Healthy,
 ) -> Calibration:
     """A calibration in force from `start`, learned from the windows before it.
 
@@ -156,18 +193,16 @@ def learn(
     for where in sorted(where for where, past in gathered.items() if past.added >= MINIMUM_WINDOWS):
         bases = dict.fromkeys(trailing, gathered[where].total())
         bases |= {name: panes[where] for name, panes in references.items() if where in panes}
-        parts += [make_part(where, name, base, declared, register) for name, base in bases.items()]
+        parts += [make_part(where, name, base, register) for name, base in bases.items()]
     calibration = Calibration(start, parts, declared, frozenset(references))
     for window, panes in windows():
-        calibration.extend(calibration.tally(panes), healthy(window, calibration.index))
-    calibration.refresh()
+        calibration.add(calibration.tally(panes), healthy(window, calibration.index))
+    calibration.settle()
     return calibration
 
 
-def make_part(
-    where: Slice, baseline: str, base: Pane, declared: Mapping[str, Signal], register: Callable[[Subject], int]
-) -> Part:
+def make_part(where: Slice, baseline: str, base: Pane, register: Callable[[Subject], int]) -> Part:
     """One slice against one baseline, every comparison with its row in the registry."""
-    cells = make_cells(base, declared)
+    cells = make_cells(base)
     index = np.array([register(Subject(*where, name, baseline)) for name in cells.names], np.int64)
     return Part(*where, baseline, base, cells, index)

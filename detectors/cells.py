@@ -4,8 +4,7 @@ Numeric signals get the baseline's deciles moved to bucket edges and de-duplicat
 fewer cells; categories keep the commonest values and one cell for the rest, so that a value never seen has a place too.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numba as nb
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from records.pane import SQUARE, TOTAL, Pane
-from records.signal import Kind, Signal
+from records.signal import Kind
 from records.summary.buckets import BAD, OTHER, bucket_edges
 
 CELLS = 10
@@ -66,13 +65,12 @@ class Cells:
     cell: NDArray[np.int64]
     lowest: NDArray[np.int64]
     highest: NDArray[np.int64]
+    _alignments: dict[tuple[str, ...], tuple[NDArray[np.int64], NDArray[np.int64]]] = field(default_factory=dict)
 
     def tally(self, pane: Pane) -> Tally:
         """Counts and sums of a pane in these cells; what the pane does not hold is zero."""
         size = len(self.names)
-        place = np.array([pane.index(name) for name in self.names], np.int64)
-        back = np.full(len(pane.names), -1, np.int64)
-        back[place[place >= 0]] = np.flatnonzero(place >= 0)
+        place, back = self._aligned(pane.names)
         mine = back[pane.counts.signal] if len(pane.counts.signal) else np.empty(0, np.int64)
         good = (mine >= 0) & (pane.counts.key != BAD)
         signal, key, count = mine[good], pane.counts.key[good], pane.counts.count[good]
@@ -88,6 +86,19 @@ class Cells:
         total[held] = pane.moments[place[held], TOTAL] * step
         square[held] = pane.moments[place[held], SQUARE] * step**2
         return Tally(cells, n, total, square)
+
+    def _aligned(self, names: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where each row is among a pane's signals, and the row of each of those; -1 is nowhere."""
+        found = self._alignments.get(names)
+        if found is None:
+            if len(self._alignments) > 64:
+                self._alignments.clear()
+            position = {name: i for i, name in enumerate(names)}
+            place = np.array([position.get(name, -1) for name in self.names], np.int64)
+            back = np.full(len(names), -1, np.int64)
+            back[place[place >= 0]] = np.flatnonzero(place >= 0)
+            found = self._alignments[names] = (place, back)
+        return found
 
     def place(self, signal: NDArray[np.int64], key: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Cell of each entry, and whether the baseline knew its value (always so for numeric signals)."""
@@ -139,15 +150,15 @@ def _category_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tup
     return keys, cell, len(order) + 1
 
 
-def make_cells(base: Pane, declared: Mapping[str, Signal]) -> Cells:
+def make_cells(base: Pane) -> Cells:
     """The binning that a baseline's pane decides: one row for each signal that can be compared, two more for data quality.
 
-    `declared` holds the declarations of the signals to compare; texts are not compared (they explain).
+    Texts are not compared: they explain.
     """
     names, kinds, k, starts, first, cell, ends = [], [], [], [0], [], [], []
     for name, kind in zip(base.names, base.kinds.tolist(), strict=True):
         keys, counts = base.cells(name)
-        if name not in declared or kind == Kind.TEXT or not counts.sum():
+        if kind == Kind.TEXT or not counts.sum():
             continue
         if kind == Kind.NUMERIC:
             mine = _numeric_entries(keys, counts)
@@ -166,7 +177,7 @@ def make_cells(base: Pane, declared: Mapping[str, Signal]) -> Cells:
         starts.append(starts[-1] + len(mine))
         ends.append((keys[0], keys[-1]))
     for name in (OUT_OF_RANGE, NEVER_SEEN):
-        if names and name in declared:
+        if names:
             names.append(name)
             kinds.append(Kind.BOOLEAN)
             k.append(2)

@@ -4,7 +4,7 @@ A course is pure: panes, the windows judged before and the calibrations come in,
 an earlier window and judging again is how late data revises a verdict.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from detectors.calibration import ALL, Base, Calibration, Panes, Subject, Traits
 from detectors.cells import Tally, add_tallies
 from detectors.effects import jensen_shannon, share_ratio, standardised_mean_difference
 from detectors.evidence import step
-from detectors.history import History
+from detectors.history import NEVER, History
 from detectors.scores import window_scores
 from records.window import WINDOW, Code, Window
 
@@ -33,7 +33,10 @@ class Budget:
 
 
 class Course:
-    """State of one application's comparisons; arrays (R,) are in the order of `registry`."""
+    """State of one application's comparisons; arrays (R,) are in the order of `registry`.
+
+    `fresh` is what the last window alone held, before what waited was added.
+    """
 
     def __init__(self, registry: list[Subject]):
         self.registry = registry
@@ -42,6 +45,7 @@ class Course:
         self.last: Window | None = None
         self.history = History()
         self.parent = np.zeros(0, np.int64)
+        self.fresh: Tally | None = None
         self._carry: Tally | None = None
         self._waited = np.zeros(0, np.int64)
         self.grow()
@@ -65,14 +69,14 @@ class Course:
 
     def judge(self, start: int, panes: Panes, budget: Budget) -> Window:
         """Judge the window that begins at `start`; it becomes the last one of the course."""
-        calibration = self.calibration
+        calibration, self.fresh = self.calibration, None
         traffic = panes[ALL].n if ALL in panes else 0
         window = Window.blank(start, calibration.start if calibration else 0, traffic, len(self.registry))
         if calibration is None or not len(calibration.index):
             self.history.remember(window)
             self.last = window
             return window
-        fresh = calibration.tally(panes)
+        self.fresh = fresh = calibration.tally(panes)
         now = fresh if self._carry is None else add_tallies(self._carry, fresh)
         waited = self._waited + 1
         enough = now.n >= ENOUGH
@@ -134,35 +138,45 @@ class Course:
         """Judge with a new calibration from now on; what waited for more values is dropped with the old cells."""
         self.grow()
         self.calibration = calibration
-        size = len(calibration.index)
-        self._carry, self._waited = None, np.zeros(size, np.int64)
-        self.history.measure()
+        self._carry, self._waited = None, np.zeros(len(calibration.index), np.int64)
 
-    def restore(self, windows: Iterable[Window], panes: Mapping[int, Panes] | None = None) -> None:
-        """Take up the course after the last of `windows` (in order); what still waits is gathered again from `panes`."""
-        self.last, self._carry = None, None
+    def restore(self, windows: Iterable[Window]) -> None:
+        """Take up the course after the last of `windows` (in order); the calibration in force has seen its own again."""
+        self.last = None
         self.history.clear()
         for window in windows:
             self.history.remember(window)
             self.last = window
+        self._gather()
+
+    def rewind(self, last: Window | None, older: Iterable[Window]) -> None:
+        """Go back to the window `last`; `older` are the windows whose place in the history later ones had taken."""
+        self.last = last
+        self.history.drop_after(last.start if last else NEVER)
+        for window in older:
+            self.history.remember(window)
+        self._gather()
+
+    def _gather(self) -> None:
+        """What waits for more values, from the windows that it was gathered over."""
+        self._carry = None
         if self.calibration is None:
             return
         self._waited = np.zeros(len(self.calibration.index), np.int64)
-        if self.last is not None and self.last.calibration == self.calibration.start:
-            waited = self._before(self.calibration.index, "waited", 0)
-            self._waited = np.where(waited < 0, -waited, 0).astype(np.int64)
-            self._gather(self.last.start, panes or {})
-
-    def _gather(self, last: int, panes: Mapping[int, Panes]) -> None:
-        assert self.calibration is not None
+        if self.last is None or self.last.calibration != self.calibration.start:
+            return
+        waited = self._before(self.calibration.index, "waited", 0)
+        self._waited = np.where(waited < 0, -waited, 0).astype(np.int64)
         for back in range(int(self._waited.max(initial=0))):
-            tally = self.calibration.tally(panes.get(last - back * WINDOW, {}))
+            tally = self.calibration.seen(self.last.start - back * WINDOW)
+            if tally is None:
+                continue
             mine = self._waited > back
             part = Tally(
                 np.where(mine[:, None], tally.cells, 0.0), np.where(mine, tally.n, 0.0),
                 np.where(mine, tally.total, tally.total * 0), np.where(mine, tally.square, tally.square * 0),
             )  # fmt: skip
-            self._carry = part if self._carry is None else add_tallies(self._carry, part)
+            self._carry = part if self._carry is None else add_tallies(part, self._carry)
 
 
 def effects(base: Base, traits: Traits, now: Tally) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:

@@ -1,8 +1,7 @@
 """Findings: the episodes of an application in which evidence passed its threshold, from `since` to their end."""
 
 import hashlib
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,19 +11,18 @@ from numpy.typing import NDArray
 
 from detectors import effects as measures
 from detectors.attribution import reasons
-from detectors.calibration import ALL, Base, Calibration, Panes, Part, Slice, Subject, Traits
+from detectors.calibration import ALL, Base, Calibration, Declared, Panes, Part, Slice, Subject, Traits
 from detectors.cells import CELLS, Tally
 from detectors.course import Course, effects, ratios
 from detectors.power import smallest_detectable
 from records.finding import Finding, Reasons, Span
 from records.pane import EMPTY, Accumulator, Pane, merge_all
-from records.signal import Kind, Signal
+from records.signal import Kind
 from records.window import HOUR, WINDOW, Code, Window
 
 Source = Callable[[Slice, int, int], Iterable[Pane]]
 """The stored 5-minute panes of a slice between two times, in order."""
 TRAFFIC = "traffic"
-LATEST = HOUR // WINDOW
 
 
 def finding_id(application: str, subject: Subject, since: int) -> str:
@@ -50,28 +48,44 @@ class _Measured:
 class Episodes:
     """Open findings of one application by registry row; `update` follows them through one more judged window."""
 
-    def __init__(self, application: str, declared: Mapping[str, Signal], source: Source, fixed: frozenset[str]):
+    def __init__(self, application: str, declared: Declared, source: Source, fixed: frozenset[str]):
         self.application, self.declared, self.source, self.fixed = application, declared, source, fixed
         self.open: dict[int, Finding] = {}
         self.silent: Finding | None = None
-        self._recent: deque[tuple[int, Panes]] = deque(maxlen=LATEST)
+        self._now: Panes = {}
         self._grown: dict[tuple[Slice, int], tuple[int, Accumulator]] = {}
 
     def restore(self, course: Course, findings: Iterable[Finding]) -> None:
         """Take up the findings that were open after the course's last window."""
         self.open, self.silent = {}, None
-        self._recent.clear()
         self._grown.clear()
+        self.adopt(course, findings)
+
+    def adopt(self, course: Course, findings: Iterable[Finding]) -> None:
+        """Take the given findings for those of their comparisons, as far as they last."""
         for finding in findings:
+            if finding.ended is not None:
+                continue
             if finding.signal == TRAFFIC:
                 self.silent = finding
                 continue
-            (dimension, value), *_ = [*finding.slice.items(), ("", "")]
+            dimension, value = next(iter(finding.slice.items()), ("", ""))
             self.open[course.register(Subject(dimension, value, finding.signal, finding.baseline))] = finding
+
+    def lasting(self) -> list[Finding]:
+        """All findings that are open."""
+        return [*self.open.values(), *([self.silent] if self.silent else [])]
+
+    def close(self, course: Course, row: int, at: int) -> Finding:
+        """End a finding because somebody said what it was; its evidence starts anew."""
+        if course.last is not None:
+            course.last.evidence = course.last.evidence.copy()
+            course.last.evidence[row] = 0.0
+        return msgspec.structs.replace(self.open.pop(row), ended=at)
 
     def update(self, course: Course, window: Window, panes: Panes) -> list[Finding]:
         """Findings that began, moved or ended with this window; its verdicts and effects are set accordingly."""
-        self._recent.append((window.start, panes))
+        self._now = panes
         changed = self._silence(course, window)
         calibration = course.calibration
         if calibration is None:
@@ -97,7 +111,8 @@ class Episodes:
                 row = int(part.index[i])
                 was = self.open.get(row)
                 if was and was.verdict == "finding" and window.start - start >= HOUR:
-                    latest = latest or self._measure(calibration, number, self._latest(part.slice))
+                    end = window.start + WINDOW
+                    latest = latest or self._measure(calibration, number, merge_all(self.source(part.slice, end - HOUR, end)))
                     if latest.floors[i] < 0.5:
                         window.evidence[row] = 0.0
                 window.floors[row] = measured.floors[i]
@@ -119,16 +134,13 @@ class Episodes:
     def _since(self, where: Slice, since: int, until: int) -> Pane:
         """The panes of a slice since a change, merged; kept and extended from window to window."""
         reached, grown = self._grown.get((where, since), (since, Accumulator()))
-        if reached == until - WINDOW and self._recent:
-            grown.add(self._recent[-1][1].get(where, EMPTY))
+        if reached == until - WINDOW:
+            grown.add(self._now.get(where, EMPTY))
         elif reached < until:
             for pane in self.source(where, reached, until):
                 grown.add(pane)
         self._grown[where, since] = (until, grown)
         return grown.total()
-
-    def _latest(self, where: Slice) -> Pane:
-        return merge_all(panes.get(where, EMPTY) for _, panes in self._recent)
 
     def _measure(self, calibration: Calibration, number: int, pane: Pane) -> _Measured:
         part, rows = calibration.parts[number], calibration.rows(number)
@@ -154,7 +166,7 @@ class Episodes:
         )  # fmt: skip
 
     def _reasons(self, m: _Measured, i: int, since: int, until: int) -> Reasons:
-        signal = self.declared[m.part.cells.names[i]]
+        signal = self.declared(m.part.cells.names[i])
         everybody = m.pane if m.part.slice == ALL else self._since(ALL, since, until)
         return reasons(
             m.part, i, signal, m.base.cells[i], m.now.cells[i], m.pane, everybody.sample, everybody.names,
@@ -170,13 +182,11 @@ class Episodes:
             "hellinger": measures.hellinger(base, now)[0], "tv": measures.total_variation(base, now)[0],
             "linf": measures.l_infinity(base, now)[0],
         }  # fmt: skip
-        if self.declared[m.part.cells.names[i]].kind == Kind.NUMERIC:
+        if self.declared(m.part.cells.names[i]).kind == Kind.NUMERIC:
             name = m.part.cells.names[i]
             histograms = (*m.part.base.cells(name), *m.pane.cells(name))
             found["ks"] = measures.kolmogorov_smirnov(*histograms)
-            found["wasserstein"], found["wasserstein_sd"] = measures.wasserstein(
-                *histograms, float(np.sqrt(m.base.variance[i]))
-            )
+            found["wasserstein"], found["wasserstein_sd"] = measures.wasserstein(*histograms)
         return {name: float(value) for name, value in found.items() if np.isfinite(value)}
 
     def _silence(self, course: Course, window: Window) -> list[Finding]:

@@ -10,6 +10,7 @@ from records.window import WINDOW, Window
 
 HISTORY = 14 * DAY
 """Windows that a score is ranked among."""
+NEVER = np.iinfo(np.int64).min // 2
 
 
 @nb.njit(cache=True, nogil=True)
@@ -35,7 +36,7 @@ class History:
 
     def __init__(self) -> None:
         self.scores = np.full((HISTORY, 0), np.nan, np.float32)
-        self.starts = np.zeros(HISTORY, np.int64)
+        self.starts = np.full(HISTORY, NEVER)
         self.traffic = np.zeros(HISTORY, np.int64)
         self.v, self.vif = np.ones(0), np.ones(0)
         self.by_day = np.zeros(0, bool)
@@ -49,7 +50,7 @@ class History:
             self.by_day = np.append(self.by_day, np.zeros(more, bool))
 
     def clear(self) -> None:
-        self.scores[:], self.starts[:] = np.nan, 0
+        self.scores[:], self.starts[:], self.traffic[:] = np.nan, NEVER, 0
 
     def remember(self, window: Window) -> None:
         """Put a judged window in the place of the one 14 days before it."""
@@ -57,6 +58,11 @@ class History:
         self.scores[slot] = np.nan
         self.scores[slot, : len(window.score)] = window.score
         self.starts[slot], self.traffic[slot] = window.start, window.traffic
+
+    def drop_after(self, start: int) -> None:
+        """Forget the windows after the one at `start`."""
+        later = self.starts > start
+        self.scores[later], self.starts[later], self.traffic[later] = np.nan, NEVER, 0
 
     def always_busy(self, start: int) -> bool:
         """Whether the day before `start` had traffic in (nearly) every window, so that silence means something."""
@@ -78,7 +84,7 @@ class History:
         """
         slots = np.arange(HISTORY)
         close = near(slots % DAY, start // WINDOW % DAY)
-        used = slots[(self.starts > 0) & (self.starts < start)]
+        used = slots[(self.starts > start - HISTORY * WINDOW) & (self.starts < start)]
         none = np.full(len(index), np.inf)
         _, own = _rank(none, index, self.by_day[index], self.scores, used, close)
         _, lent = _rank(none, parent, self.by_day[parent], self.scores, used, close)
@@ -92,8 +98,8 @@ class History:
     def measure(self) -> None:
         """Learn v, by_day and vif anew from the scores there are (once an hour at first, once a day later)."""
         order = np.argsort(self.starts, kind="stable")
-        order = order[self.starts[order] > 0]
-        if len(order) < 2 or not len(self.v):
+        order = order[self.starts[order] > self.starts.max() - HISTORY * WINDOW]
+        if len(order) < CALIBRATED or not len(self.v):
             return
         scores = self.scores[order]
         self.by_day, self.v = choose(scores, self.starts[order] // WINDOW % DAY)

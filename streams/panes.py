@@ -15,8 +15,8 @@ from records.signal import Kind
 from records.summary.buckets import MISSING, bucket_keys
 from records.summary.counts import Counts, cap_categories
 from records.summary.sample import SAMPLE_SIZE, Sample, empty_sample
+from records.window import WINDOW
 
-MINUTE = 60_000_000
 ALL = ""
 """The dimension of the slice that holds all traffic."""
 
@@ -31,7 +31,10 @@ class PaneKey(NamedTuple):
 
 
 class Grouping(NamedTuple):
-    """`keys` and `segments` of the panes and, for each dimension, the pane of every row (-1: none); the first dimension is all traffic."""
+    """`keys` and `segments` of the panes and, for each dimension, the pane of every row (-1: none).
+
+    The first dimension is all traffic.
+    """
 
     keys: list[PaneKey]
     segments: list[int]
@@ -43,7 +46,7 @@ def group_rows(
     timestamp: NDArray[np.int64],
     slices: Mapping[str, pl.Series],
     segment: NDArray[np.int64] | None = None,
-    width: int = MINUTE,
+    width: int = WINDOW,
 ) -> Grouping:
     """Which panes each row belongs to.
 
@@ -187,7 +190,10 @@ def _code(columns: Columns) -> list[_Coded]:
 
 
 def fold(columns: Columns, grouping: Grouping, ids: pl.Series, slices: Mapping[str, pl.Series]) -> list[Pane]:
-    """The panes of a batch, one for each key of the grouping. `ids` (n,) draw the sample; text and samples are kept for all traffic only, to bound storage."""
+    """The panes of a batch, one for each key of the grouping; `ids` (n,) draw the sample.
+
+    Texts and samples are kept for all traffic only, to bound storage.
+    """
     size, coded = len(grouping.keys), _code(columns)
     groups, entries, moments = grouping.codes, [], np.tile(NO_MOMENTS, (size, len(coded), 1))
     all_traffic = int(groups[0].max(initial=-1)) + 1

@@ -1,0 +1,1 @@
+"""The stages of the pipeline, one verb each; monitor.pipeline has their order."""

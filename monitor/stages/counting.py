@@ -1,0 +1,61 @@
+"""What a batch and a verdict show on /metrics: counts by batch, never by event."""
+
+import polars as pl
+
+from monitor.stages.batch import Batch
+from monitor.stages.judging import Judge
+from monitor.state import State
+from records.finding import Finding
+from records.window import WINDOW
+
+
+def count(state: State, batch: Batch) -> None:
+    """Add a committed batch to the counters."""
+    metrics = state.metrics
+    for reason, n in pl.Series([r.reason for r in batch.refused], dtype=pl.String).value_counts().iter_rows():
+        metrics.dead_letters.labels(reason=reason).inc(n)
+    for name, n in batch.unknown.items():
+        metrics.unknown.labels(**metrics.capped(field=name)).inc(n)
+    metrics.duplicates.inc(sum(batch.duplicates.values()))
+    metrics.late.inc(sum(batch.late.values()))
+    metrics.watermark.labels(partition=str(state.partition)).set(min(state.watermarks.values(), default=0) / 1e6)
+    if not len(batch.frame):
+        return
+    grouped = batch.frame.group_by("application", "model").agg(
+        pl.len(), pl.col("input_tokens", "output_tokens", "cost_usd").sum(), "duration", pl.col("error").drop_nulls()
+    )
+    for application, model, n, tokens_in, tokens_out, cost, durations, errors in grouped.iter_rows():
+        labels = metrics.capped(application=application, model=model or "")
+        metrics.interactions.labels(**labels).inc(n)
+        for direction, tokens in (("input", tokens_in), ("output", tokens_out)):
+            metrics.tokens.labels(**labels, direction=direction).inc(max(tokens, 0))
+        metrics.cost.labels(**labels).inc(max(cost, 0.0))
+        metrics.duration.observe_many(labels, [d for d in durations if d is not None])
+        for error, times in pl.Series(errors, dtype=pl.String).value_counts().iter_rows():
+            metrics.errors.labels(**metrics.capped(**labels, error=error)).inc(times)
+
+
+def show(state: State, judge: Judge, changed: list[Finding]) -> None:
+    """Replace an application's gauges: effects and evidence of all traffic and of open findings only."""
+    window, calibration, application = judge.course.last, judge.course.calibration, judge.application
+    if window is None or calibration is None or window.start + WINDOW < state.judged[application]:
+        return
+    open_rows = set(judge.episodes.open)
+    effects, evidence, scores = [], [], []
+    for row in calibration.index.tolist():
+        subject = judge.course.registry[row]
+        if subject.dimension and row not in open_rows:
+            continue
+        where = f"{subject.dimension}={subject.value}" if subject.dimension else "all"
+        labels = {"application": application, "slice": where, "signal": subject.signal, "baseline": subject.baseline}
+        effects += [
+            ({**labels, "measure": "js"}, float(window.js[row])),
+            ({**labels, "measure": "smd"}, float(window.smd[row])),
+        ]
+        evidence.append((labels, float(window.evidence[row] / window.threshold[row])))
+        if subject.signal.startswith("scores."):
+            name = subject.signal.removeprefix("scores.")
+            scores.append(({"application": application, "slice": where, "evaluation": name}, float(window.value[row])))
+    state.metrics.effect.replace(application, [(labels, value) for labels, value in effects if value == value])
+    state.metrics.evidence.replace(application, [(labels, value) for labels, value in evidence if value == value])
+    state.metrics.score.replace(application, [(labels, value) for labels, value in scores if value == value])

@@ -1,0 +1,85 @@
+"""From bytes to the interactions that count: decoded, in time, each once; and how far event time has come."""
+
+import numpy as np
+import polars as pl
+
+from monitor.stages.batch import Batch
+from monitor.state import State
+from records.codec import Refusal, decode_feedback_records, decode_records
+from records.hashing import hash_column
+from records.window import WINDOW
+from streams.embedded import LogRecord
+from streams.recent import interaction_hash
+from streams.watermark import advance, closings
+
+SINCE_LIVE = 3_600_000_000
+"""A stream whose newest events were accepted within this of their time is live: its silence means something."""
+
+
+def decode(state: State, batch: Batch) -> None:
+    """Bytes to columns, refusals apart; both topics."""
+    for topic, reader in (("interactions", decode_records), ("feedback", decode_feedback_records)):
+        mine = [i for i, record in enumerate(batch.records) if record.topic == topic]
+        values, accepted = [batch.records[i].value for i in mine], [batch.records[i].accepted_at for i in mine]
+        decoded = reader(values, accepted)
+        place = np.array(mine, np.int64)
+        record = place[decoded.record] if len(mine) else np.empty(0, np.int64)
+        batch.refused += [_placed(refusal, mine[refusal.record]) for refusal in decoded.refused]
+        if topic == "interactions":
+            batch.frame, batch.record, batch.unknown = decoded.frame, record, decoded.unknown
+            _refuse_old(state, batch, decoded.lines, decoded.rows)
+        else:
+            batch.feedback, batch.feedback_record = decoded.frame, record
+
+
+def _placed(refusal: Refusal, record: int) -> Refusal:
+    return Refusal(record, refusal.index, refusal.field, refusal.reason, refusal.text, refusal.line)
+
+
+def _refuse_old(state: State, batch: Batch, lines: list[bytes], rows: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> None:
+    """Refuse what is older than the panes that are kept."""
+    oldest = batch.accepted_at[batch.record] - state.config().retention.panes
+    old = batch.frame["timestamp"].to_numpy() < oldest
+    for i in np.flatnonzero(old).tolist():
+        text = "timestamp is older than the panes that are kept (retention.panes)"
+        batch.refused.append(Refusal(int(batch.record[i]), int(rows[i]), "timestamp", "too_old", text, lines[i]))
+    batch.keep(~old)
+
+
+def deduplicate(state: State, batch: Batch) -> None:
+    """Keep the first of each (application, id), also across batches and restarts."""
+    application = batch.frame["application"]
+    ids = hash_column(batch.frame["id"])
+    batch.hashes = np.zeros(len(ids), np.uint64)
+    for name in application.unique().to_list():
+        mine = (application == name).to_numpy()
+        batch.hashes[mine] = interaction_hash(name, ids[mine])
+    accepted = batch.accepted_at[batch.record]
+    new = state.recent.unseen(batch.hashes, accepted)
+    again = application.filter(pl.Series(~new)).value_counts()
+    batch.duplicates = dict(again.iter_rows())
+    batch.keep(new)
+    state.recent.add(batch.hashes, accepted[new])
+
+
+def follow_time(state: State, batch: Batch) -> None:
+    """Watermarks record by record, and where they let windows close."""
+    application, timestamp = batch.frame["application"], batch.frame["timestamp"].to_numpy()
+    batch.start = timestamp // WINDOW * WINDOW
+    for name in sorted(application.unique().to_list()):
+        mine = (application == name).to_numpy()
+        first = int(batch.start[mine].min())
+        before = state.watermarks.get(name, first)
+        watermark = advance(before, batch.record[mine], timestamp[mine], batch.accepted_at)
+        batch.watermarks[name] = int(watermark[-1])
+        judged = state.judged.get(name, first)
+        state.judged.setdefault(name, first)
+        lateness = state.application(name).allowed_lateness
+        batch.closings += closings(name, watermark, judged, lateness, WINDOW)
+        state.live[name] = int(batch.accepted_at[-1]) - batch.watermarks[name] < SINCE_LIVE
+    batch.segment = batch.segment_of(batch.record)
+
+
+def new_batch(records: list[LogRecord]) -> Batch:
+    """A batch of log records, nothing done to it yet."""
+    return Batch(records, np.array([record.accepted_at for record in records], np.int64))

@@ -1,0 +1,207 @@
+"""The embedded stream: a durable append-only log in a SQLite file of its own, and the loop that reads it.
+
+The log has its own file so that accepting never waits for judging. Appends of many requests share one transaction.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import NamedTuple, Protocol
+
+TOPIC, PARTITION = "embedded", 0
+"""Under which name the position in the embedded log is kept."""
+
+
+class LogRecord(NamedTuple):
+    """A record of the log: `topic` is "interactions" or "feedback", `value` NDJSON, `accepted_at` microseconds since 1970."""
+
+    offset: int
+    topic: str
+    value: bytes
+    accepted_at: int
+
+
+class Log:
+    """Records in the order they were accepted; what `append` returned for survives a crash of process or machine."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        with self._connect() as c:
+            c.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            c.execute("PRAGMA journal_mode = WAL")
+            c.execute(
+                "CREATE TABLE IF NOT EXISTS log (offset INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL,"
+                " accepted_at INTEGER NOT NULL, value BLOB NOT NULL)"
+            )
+        self._writer, self._reader = self._connect(), self._connect()
+        self._deleter = threading.Lock()
+
+    def _connect(self) -> sqlite3.Connection:
+        c = sqlite3.connect(self._path, timeout=60, isolation_level=None, check_same_thread=False)
+        c.execute("PRAGMA synchronous = FULL")
+        c.execute("PRAGMA secure_delete = ON")
+        return c
+
+    def append(self, records: Sequence[tuple[str, int, bytes]]) -> int:
+        """Append (topic, accepted_at, value) rows in one transaction; the offset of the last one."""
+        with self._deleter:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.executemany("INSERT INTO log (topic, accepted_at, value) VALUES (?, ?, ?)", records)
+            (last,) = self._writer.execute("SELECT max(offset) FROM log").fetchone()
+            self._writer.execute("COMMIT")
+        return int(last)
+
+    def fetch(self, offset: int, most: int, most_bytes: int) -> list[LogRecord]:
+        """Records from `offset` on, at least one where there is any, else up to `most` or `most_bytes`."""
+        out, size = [], 0
+        rows = self._reader.execute(
+            "SELECT offset, topic, value, accepted_at FROM log WHERE offset >= ? ORDER BY offset LIMIT ?", (offset, most)
+        )
+        for row in rows:
+            out.append(LogRecord(*row))
+            size += len(out[-1].value)
+            if size >= most_bytes:
+                break
+        rows.close()
+        return out
+
+    def delete_before(self, offset: int) -> None:
+        """Forget records below `offset` and give their space back."""
+        with self._deleter:
+            self._writer.execute("DELETE FROM log WHERE offset < ?", (offset,))
+            self._writer.execute("PRAGMA incremental_vacuum")
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+
+class Appender:
+    """A thread that appends what many callers hand in, one transaction for all that waits."""
+
+    def __init__(self, log: Log, wake: Callable[[], None], most_waiting: int = 64 * 2**20):
+        self._log, self._wake, self._most = log, wake, most_waiting
+        self._queue: SimpleQueue[tuple[list[tuple[str, int, bytes]], Future[int]] | None] = SimpleQueue()
+        self._waiting = 0
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
+        self._thread.start()
+
+    def submit(self, records: list[tuple[str, int, bytes]]) -> "Future[int] | None":
+        """A future that is done when the records are durable; None where too much waits already."""
+        size = sum(len(value) for _, _, value in records)
+        with self._lock:
+            if self._waiting + size > self._most:
+                return None
+            self._waiting += size
+        future: Future[int] = Future()
+        self._queue.put((records, future))
+        return future
+
+    def _run(self) -> None:
+        while (first := self._queue.get()) is not None:
+            batch = [first]
+            stop = False
+            while not stop:
+                try:
+                    more = self._queue.get_nowait()
+                except Empty:
+                    break
+                stop = more is None
+                if more is not None:
+                    batch.append(more)
+            self._append(batch)
+            if stop:
+                return
+
+    def _append(self, batch: list[tuple[list[tuple[str, int, bytes]], "Future[int]"]]) -> None:
+        records = [record for rows, _ in batch for record in rows]
+        try:
+            last = self._log.append(records)
+        except sqlite3.Error as error:
+            for _, future in batch:
+                future.set_exception(error)
+        else:
+            for _, future in batch:
+                future.set_result(last)
+            self._wake()
+        with self._lock:
+            self._waiting -= sum(len(value) for _, _, value in records)
+
+    def close(self) -> None:
+        """Append what was handed in, then stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+
+class Consumer(Protocol):
+    """What the loop drives: everything in one transaction a batch, the position included."""
+
+    def position(self) -> int:
+        """The offset to go on from."""
+
+    def ingest(self, records: Sequence[LogRecord], now: int) -> None:
+        """Take in a batch; when it returns, the batch and its position are committed. `now` in microseconds."""
+
+    def tick(self, now: int) -> None:
+        """Close what only the clock can close; `now` in microseconds."""
+
+
+@dataclass(slots=True)
+class Limits:
+    """How much one transaction takes in, how often the clock is looked at (seconds), and after how many batches what was
+    taken in is deleted from the log (at once when nothing more waits)."""
+
+    records: int = 4_000
+    size: int = 24 * 2**20
+    tick: float = 1.0
+    batches: int = 16
+
+
+class Runner:
+    """The loop of the embedded stream: it owns delivery, positions and the clock, and nothing else."""
+
+    def __init__(self, log: Log, consumer: Consumer, failed: Callable[[BaseException], None], limits: Limits | None = None):
+        self._log, self._consumer, self._failed, self._limits = log, consumer, failed, limits or Limits()
+        self._taken = 0
+        self._stop, self._more = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something new in the log."""
+        self._more.set()
+
+    def stop(self) -> None:
+        """Finish the batch at hand and stop."""
+        self._stop.set()
+        self._more.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._more.clear()
+                if not self.step():
+                    self._consumer.tick(time.time_ns() // 1000)
+                    self._more.wait(self._limits.tick)
+        except BaseException as error:
+            self._failed(error)
+
+    def step(self) -> bool:
+        """Take in one batch; whether there was one."""
+        records = self._log.fetch(self._consumer.position(), self._limits.records, self._limits.size)
+        if records:
+            self._consumer.ingest(records, time.time_ns() // 1000)
+            self._taken += 1
+        if self._taken >= (self._limits.batches if records else 1):
+            self._log.delete_before(self._consumer.position())
+            self._taken = 0
+        return bool(records)
