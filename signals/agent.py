@@ -16,7 +16,7 @@ def measure(frame: pl.DataFrame, prepared: pl.DataFrame, out: Columns) -> None:
     """
     calls = prepared["tool_calls"].to_numpy()
     rows, items = flatten(frame["tool_calls"], calls)
-    failed = items["error"].str.len_bytes().fill_null(0).to_numpy() > 0
+    failed = items.select(pl.col("error").fill_null("") != "").to_series().to_numpy()
     errors = np.bincount(rows, weights=failed, minlength=len(frame))
     out.numeric["tool_calls"] = calls
     out.numeric["tool_errors"] = np.where(np.isnan(calls), np.nan, errors)

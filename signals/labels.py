@@ -12,6 +12,8 @@ LONGEST = 128
 
 def encode(frame: pl.DataFrame) -> dict[str, Labels]:
     """Each string column of `frame` as codes and its values in order; a null is missing."""
+    if frame.is_empty():
+        return {name: Labels(np.empty(0, np.int32), []) for name in frame.columns}
     found: tuple[list[str], ...] = frame.select(pl.all().unique().drop_nulls().sort().implode()).row(0)
     if any(len(value) > LONGEST for values in found for value in values):
         return encode(frame.select(pl.all().str.head(LONGEST)))
@@ -43,5 +45,9 @@ def flatten(column: pl.Series, lengths: NDArray[np.float64]) -> tuple[NDArray[np
     """
     counts = np.nan_to_num(lengths).astype(np.int64)
     rows = np.repeat(np.arange(len(column), dtype=np.int32), counts)
-    items = column.filter(pl.Series(counts > 0)).explode() if len(rows) else column.clear().explode()
-    return rows, items.struct.unnest() if isinstance(items.dtype, pl.Struct) else items.to_frame("item")
+    inner = column.dtype.inner if isinstance(column.dtype, pl.List) else column.dtype
+    fields = {field.name: field.dtype for field in inner.fields} if isinstance(inner, pl.Struct) else {"item": inner}
+    if not len(rows):
+        return rows, pl.DataFrame(schema=fields)
+    items = column.filter(pl.Series(counts > 0)).explode()
+    return rows, items.struct.unnest() if isinstance(inner, pl.Struct) else items.to_frame("item")

@@ -144,13 +144,10 @@ def measure(
     """Add the wanted patterns of both sides as booleans, missing where `null`; `texts` are all prompts, then all
     responses, and `counts` their scan."""
     chosen = {name: p for name, p in PATTERNS.items() if wanted(f"prompt.{name}") or wanted(f"response.{name}")}
-    looks = [pattern.possible.alias(name) for name, pattern in chosen.items() if pattern.possible is not None]
+    looks = [pattern.possible.fill_null(False).alias(name) for name, pattern in chosen.items() if pattern.possible is not None]
     looked = texts.to_frame("text").select(looks)
     for name, pattern in chosen.items():
-        if pattern.possible is not None:
-            possible = looked[name].fill_null(False).to_numpy()
-        else:
-            possible = counts[:, pattern.seen] >= pattern.least
+        possible = looked[name].to_numpy() if pattern.possible is not None else counts[:, pattern.seen] >= pattern.least
         rows = np.flatnonzero(possible)
         found = np.where(null, -1, 0).astype(np.int8)
         if len(rows):
