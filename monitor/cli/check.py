@@ -1,0 +1,100 @@
+"""plumbline check: two files, compared once."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli import options
+
+if TYPE_CHECKING:
+    from monitor.check.reading import File, Options
+
+FINDINGS = 1
+
+
+@click.command()
+@click.argument("current", type=click.Path(dir_okay=False))
+@click.option("--reference", required=True, type=click.Path(dir_okay=False), help="The file to compare with.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@options.MAP
+@click.option("--by", multiple=True, callback=options.names, metavar="SLICE",
+              help="Compare each value of tags.NAME or of a field such as model as well; may be repeated.")  # fmt: skip
+@click.option("--false-alarm-rate", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.001, show_default=True,
+              help="The chance that two files of the same source show a finding, over everything compared.")  # fmt: skip
+@click.option("--signals", multiple=True, callback=options.names, metavar="NAME",
+              help="Compare these signals alone; may be repeated.")  # fmt: skip
+@click.option("--evaluate", multiple=True, type=click.Choice(["rouge_l", "bleu"]),
+              help="Score responses against reference_answer with this as well; slow.")  # fmt: skip
+def command(
+    current: str, reference: str, form: str, mapping: dict[str, str], by: tuple[str, ...], false_alarm_rate: float,
+    signals: tuple[str, ...], evaluate: tuple[str, ...],
+) -> int:  # fmt: skip
+    """Compare the file CURRENT with a reference, without a service: what changed, by how much, how sure, why and where.
+
+    JSON lines (.jsonl, also .gz), CSV or Parquet; only the fields to compare are needed. Leaves with 0 where nothing
+    differs that matters, 1 where something does, 2 where the files cannot be compared.
+
+    \b
+    Examples:
+      plumbline check june.jsonl --reference march.jsonl
+      plumbline check june.csv --reference march.csv --map response=answer --by tags.tenant --format json
+    """
+    from monitor.check.comparing import compare
+    from monitor.check.reading import Options
+    from monitor.check.report import report
+    from monitor.check.slicing import check_dimensions
+
+    check_dimensions(by)
+    wanted = Options(mapping, by, _signals(signals), evaluate)
+    before, now = _read(reference, current, wanted)
+    found = report(before, now, compare(before, now, false_alarm_rate), false_alarm_rate)
+    if form == "json":
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(found)))
+    else:
+        from monitor.check.text import render
+
+        click.echo(render(found), nl=False)
+    return FINDINGS if found.verdict == "findings" else 0
+
+
+def _signals(names: tuple[str, ...]) -> tuple[str, ...] | None:
+    from difflib import get_close_matches
+
+    from signals.catalogue import BY_NAME
+
+    for name in names:
+        if name not in BY_NAME and not (name.startswith(("scores.", "tags.")) and not name.endswith(".")):
+            near = get_close_matches(name, BY_NAME, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; expected a signal, scores.NAME or tags.NAME"
+            raise click.BadParameter(f"{name} is no signal{hint}", param_hint="--signals")
+    return names or None
+
+
+def _read(reference: str, current: str, wanted: "Options") -> tuple["File", "File"]:
+    """Both files at once; the first error of either ends it."""
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    from monitor.check.reading import read_file
+    from monitor.cli.progress import Progress
+    from records.errors import InputError
+
+    shown, shares, stopped = Progress(), [0.0, 0.0], threading.Event()
+
+    def follow(side: int, share: float) -> None:
+        if stopped.is_set():
+            raise InputError("reading was stopped")
+        shares[side] = share
+        shown.tell(f"reading: {sum(shares) / 2:.0%}")
+
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            first = pool.submit(read_file, reference, wanted, windows=True, progress=lambda share: follow(0, share))
+            second = pool.submit(read_file, current, wanted, progress=lambda share: follow(1, share))
+            both = first.result(), second.result()
+        finally:
+            stopped.set()
+            shown.done()
+    return both
