@@ -118,11 +118,10 @@ class _Rows:
 
     def all(self) -> list[Compared]:
         """All that had values on both sides and is not the same constant in both."""
-        calibration = self.found.calibration
         return [
             self._one(part, i, row)
-            for number, part in enumerate(calibration.parts)
-            for i, row in enumerate(range(calibration.rows(number).start, calibration.rows(number).stop))
+            for part in self.found.calibration.parts
+            for i, row in enumerate(part.index.tolist())
             if np.isfinite(self.found.decades[row]) or self.found.few[row]
         ]
 
@@ -158,12 +157,13 @@ class _Rows:
         return msgspec.structs.replace(shown, sentence=_sentence(shown)) if told else shown
 
     def _reasons(self, part: Part, i: int, row: int) -> Reasons:
-        everybody = self.current.panes[ALL]
-        return reasons(
-            part, i, declaration(part.cells.names[i]), self.found.calibration.base.cells[row], self.found.now.cells[row],
+        found, everybody = self.found, self.current.panes[ALL]
+        why = reasons(
+            part, i, declaration(part.cells.names[i]), found.calibration.base.cells[row], found.now.cells[row],
             self.current.panes[part.slice], everybody.sample, everybody.names,
-            "the reference's windows" if self.found.calibration.wobble.windows[row] >= MINIMUM_WINDOWS else "independent rows",
         )  # fmt: skip
+        by_windows = found.calibration.wobble.windows[row] >= MINIMUM_WINDOWS
+        return msgspec.structs.replace(why, spoke="reference windows" if by_windows else "independent rows")
 
     def _main_effects(self, row: int) -> dict[str, float]:
         values = {"js": self.found.js[row], "smd": self.found.smd[row], "ratio": self.found.ratio[row]}
@@ -197,7 +197,7 @@ def _without_slices(reference: File, current: File, found: Comparisons) -> dict[
     calibration = found.calibration
     if not calibration.parts or calibration.parts[0].slice != ALL:
         return {}
-    part, rows = calibration.parts[0], calibration.rows(0)
+    part = calibration.parts[0]
     base_all, now_all = part.cells.tally(part.base), part.cells.tally(current.panes[ALL])
     out = {}
     for where in current.panes.keys() | reference.panes.keys():
@@ -205,7 +205,7 @@ def _without_slices(reference: File, current: File, found: Comparisons) -> dict[
             base = _minus(base_all, part.cells.tally(reference.panes.get(where, EMPTY)))
             now = _minus(now_all, part.cells.tally(current.panes.get(where, EMPTY)))
             rest = Base(base.cells, base.mean(), base.variance(), base.n)
-            out[where] = np.nan_to_num(effects(rest, calibration.traits.select(rows), now)[2])
+            out[where] = np.nan_to_num(effects(rest, calibration.traits.select(slice(0, len(part.index))), now)[2])
     return out
 
 

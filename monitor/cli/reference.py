@@ -1,0 +1,176 @@
+"""plumbline reference: distributions that production is compared with."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from monitor.cli import options
+
+if TYPE_CHECKING:
+    from records.pane import Pane
+
+
+@click.group()
+def command() -> None:
+    """Build, list and show reference distributions.
+
+    \b
+    Example:
+      plumbline reference list
+    """
+
+
+@command.command()
+@click.argument("name")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--application", required=True, help="Whose reference this is; rows of other applications are left out.")
+@options.CONFIG
+@options.MAP
+def build(name: str, file: str, application: str, config: str | None, mapping: dict[str, str]) -> None:
+    """Store FILE as the next version of the reference NAME.
+
+    All signals are counted, for all rows and for each of the application's slices. Rows need neither id nor timestamp.
+    A baseline `reference: NAME` of the configuration then compares production with it.
+
+    \b
+    Example:
+      plumbline reference build evalset evalset.jsonl --application support -c plumbline.yaml
+    """
+    import time
+
+    from monitor.check.reading import Options, read_file
+    from monitor.cli.progress import Progress
+    from monitor.cli.store import opened
+    from monitor.config import load
+    from monitor.store import references
+    from records.errors import InputError
+    from records.pane_codec import encode_pane
+
+    if not 1 <= len(name) <= 128 or not name.isprintable() or name != name.strip():
+        raise click.BadParameter("expected 1 to 128 printable characters without spaces around them", param_hint="NAME")
+    settings = load(config)
+    own = settings.application(application)
+    wanted = Options(mapping, own.slices, own.signals, own.evaluations)
+    shown = Progress()
+    try:
+        read = read_file(
+            file, wanted, application=application, texts=True, progress=lambda share: shown.tell(f"reading: {share:.0%}")
+        )
+    finally:
+        shown.done()
+    if not read.rows:
+        raise InputError(f"{file} has no row of {application}: {_left_out(read.refused, read.skipped) or 'it is empty'}")
+    panes = {where: encode_pane(pane) for where, pane in read.panes.items()}
+    until = None if read.until is None else read.until + 1
+    with opened(settings, create=True) as store, store.begin() as c:
+        version = references.create(
+            c, application, name, time.time_ns() // 1000, file, read.rows, read.since, until, panes
+        )  # fmt: skip
+    click.echo(f"{application}: {name} version {version} of {read.rows} rows in {len(panes) - 1} slices")
+    if left := _left_out(read.refused, read.skipped):
+        click.echo(f"left out: {left}")
+        for text in read.examples:
+            click.echo(f"  {ascii(text)[1:-1]}")
+
+
+def _left_out(refused: dict[str, int], skipped: int) -> str:
+    parts = [f"{count} rows refused ({reason})" for reason, count in refused.items()]
+    return ", ".join([*parts, f"{skipped} rows of other applications"] if skipped else parts)
+
+
+@command.command(name="list")
+@click.option("--application", help="Only the references of this application.")
+@options.CONFIG
+def list_(application: str | None, config: str | None) -> None:
+    """List the references, each with its newest version.
+
+    \b
+    Example:
+      plumbline reference list -c plumbline.yaml
+    """
+    from monitor.cli.store import opened, when
+    from monitor.cli.table import table
+    from monitor.config import load
+    from monitor.store import references
+
+    with opened(load(config)) as store, store.read() as c:
+        versions = references.list_(c, application)
+    newest = {(v.application, v.name): v for v in reversed(versions)}
+    rows = [(v.application, v.name, str(v.version), str(v.n), when(v.created_at), v.source) for v in newest.values()]
+    rows.sort()
+    click.echo(table(("application", "name", "version", "n", "created", "source"), rows) if rows else "no references")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--application", help="Whose reference it is; needed where several have one of this name.")
+@click.option("--version", type=int, help="A version; the newest unless given.")
+@options.CONFIG
+def show(name: str, application: str | None, version: int | None, config: str | None) -> None:
+    """Show the versions of a reference, its slices, and its signals: medians of numbers, shares of the rest.
+
+    \b
+    Example:
+      plumbline reference show evalset -c plumbline.yaml
+    """
+    from monitor.cli.store import opened, when
+    from monitor.cli.table import table
+    from monitor.config import load
+    from monitor.store import references
+    from records.errors import InputError
+    from records.pane_codec import decode_pane
+
+    with opened(load(config)) as store, store.read() as c:
+        versions = [v for v in references.list_(c, application) if v.name == name]
+        owners = sorted({v.application for v in versions})
+        if len(owners) > 1:
+            raise InputError(f"{', '.join(owners)} have a reference {name}: say which with --application")
+        found = references.get(c, owners[0], name, version) if owners else None
+    if found is None:
+        which = f"version {version} of {name}" if owners else name
+        raise InputError(f"there is no reference {which}; plumbline reference list shows what there is")
+    rows = [(str(v.version), str(v.n), when(v.created_at), _span(v.since, v.until), v.source) for v in versions]
+    click.echo(f"{owners[0]}: {name}\n")
+    click.echo(table(("version", "n", "created", "of the time", "source"), rows))
+    panes = {where: decode_pane(blob) for where, blob in found.panes.items()}
+    click.echo(f"\nversion {found.meta.version}\n")
+    slices = [("all rows" if not d else f"{d}={value}", str(pane.n)) for (d, value), pane in sorted(panes.items())]
+    click.echo(table(("slice", "n"), slices))
+    click.echo("\n" + table(("signal", "n", "values"), _signals(panes["", ""])))
+
+
+def _span(since: int | None, until: int | None) -> str:
+    from monitor.cli.store import when
+
+    return "-" if since is None or until is None else f"{when(since)} to {when(until - 1)}"
+
+
+def _signals(pane: "Pane") -> list[tuple[str, str, str]]:
+    """Name, number of values, and what is typical of each signal."""
+    from alerts.numbers import number, share
+    from alerts.sentence import plain
+    from detectors.attribution import quantile
+    from records.signal import Kind
+    from signals.catalogue import BY_NAME
+
+    rows = []
+    for name, kind in zip(pane.names, pane.kinds.tolist(), strict=True):
+        keys, counts = pane.cells(name)
+        n = int(counts.sum())
+        if kind == Kind.TEXT or not n:
+            continue
+        if kind == Kind.NUMERIC:
+            low, middle, high = (quantile(pane, name, q) or 0.0 for q in (0.1, 0.5, 0.9))
+            unit = f" {BY_NAME[name].unit}" if name in BY_NAME and BY_NAME[name].unit else ""
+            told = f"median {number(middle)}{unit}, eight of ten from {number(low)} to {number(high)}"
+        elif kind == Kind.BOOLEAN:
+            told = share(int(counts[keys == 1].sum()) / n)
+        else:
+            common = sorted(zip(counts.tolist(), (pane.label(key) for key in keys.tolist()), strict=True), key=_rank)[:3]
+            told = ", ".join(f"{plain(label)} {share(count / n)}" for count, label in common)
+        rows.append((plain(name), str(n), told))
+    return rows
+
+
+def _rank(item: tuple[int, str]) -> tuple[int, str]:
+    return -item[0], item[1]
