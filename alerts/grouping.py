@@ -1,7 +1,8 @@
-"""Grouping: findings that began together are one incident, and one incident is one alert.
+"""Grouping: findings that began together, or came to light together, are one incident, and one incident is one alert.
 
-Two onsets (`since`) at most an hour apart belong together, and so does what is chained to them by such steps. The
-result depends on the onsets only, not on the order in which findings are handed in.
+Two onsets (`since`) at most an hour apart belong together, and so does what is chained to them by such steps. An onset
+is where evidence was last 0, which luck can move back: so a finding also joins an alert that came up at most an hour
+ago. The result does not depend on the order in which findings are handed in.
 """
 
 from collections.abc import Sequence
@@ -42,13 +43,15 @@ def incidents(findings: Sequence[Finding]) -> list[list[Finding]]:
     return groups
 
 
-def nearest(incident: Sequence[Finding], alerts: Sequence[Alert]) -> Alert | None:
-    """The alert whose range of onsets is nearest to the incident's, at most an hour away; ties: the earlier, then by id."""
+def nearest(incident: Sequence[Finding], alerts: Sequence[Alert], now: int) -> Alert | None:
+    """The open alert that an incident belongs to: of those that came up at most an hour before `now`, or whose range of
+    onsets is at most an hour from the incident's, the one of the nearest onsets; ties: the earlier, then by id."""
     first, last = incident[0].since, incident[-1].since
     near = [
         (gap, alert.started_at, alert.id, alert)
         for alert in alerts
-        if alert.application == incident[0].application and (gap := _gap(alert, first, last)) <= TOGETHER
+        if alert.application == incident[0].application
+        and ((gap := _gap(alert, first, last)) <= TOGETHER or now - alert.pending_at <= TOGETHER)
     ]
     return min(near, key=lambda row: row[:3])[3] if near else None
 

@@ -77,10 +77,10 @@ def _gather(
     grown = dict(given)
     owner = _owners(given.values())
     fresh = [finding for finding in alertable if finding.ended is None and finding.id not in owner]
-    joinable = [alert for alert in given.values() if alert.state != "resolved"]
     for incident in incidents(fresh):
         lead = telling_order(incident)[0]
-        target = nearest(incident, joinable) or _born(lead, matched[lead.id], now)
+        joinable = [alert for alert in grown.values() if alert.state != "resolved"]
+        target = nearest(incident, joinable, now) or _born(lead, matched[lead.id], now)
         grown[target.id] = _join(grown.get(target.id, target), incident)
     return grown
 

@@ -46,11 +46,14 @@ class Rule:
     runbook_url: str = ""
 
 
+SETTLING = 600_000_000
+"""Two windows, in microseconds: what is found first is often not what tells most; the sentence is chosen after this."""
+
 DEFAULT_RULES = (
     Rule("no_data", signal="no_data", severity="critical"),
-    Rule("error", signal="error", severity="critical"),
-    Rule("large_change", effect_at_least=3.0, severity="critical"),
-    Rule("change", severity="warning"),
+    Rule("error", signal="error", for_=SETTLING, severity="critical"),
+    Rule("large_change", effect_at_least=3.0, for_=SETTLING, severity="critical"),
+    Rule("change", for_=SETTLING, severity="warning"),
 )
 
 

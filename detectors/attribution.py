@@ -68,7 +68,7 @@ def deviation(pane: Pane, name: str) -> float | None:
 
 
 def reasons(part: Part, row: int, signal: Signal, base: NDArray[np.float64], now: NDArray[np.float64],
-            pane: Pane, sample: Sample, names: tuple[str, ...], spoke: str) -> Reasons:  # fmt: skip
+            pane: Pane, sample: Sample, names: tuple[str, ...]) -> Reasons:  # fmt: skip
     """Why the comparison in `row` of a part differs.
 
     base, now: counts (CELLS,); pane: the slice since the change; sample: drawn from all traffic since then, with the
@@ -81,7 +81,7 @@ def reasons(part: Part, row: int, signal: Signal, base: NDArray[np.float64], now
     old, new, statistic = _typical(part, signal, before, after, pane)
     grown = np.flatnonzero(after > before)
     return Reasons(
-        cells=cells, before=old, after=new, unit=signal.unit, statistic=statistic, spoke=spoke,
+        cells=cells, before=old, after=new, unit=signal.unit, statistic=statistic,
         exemplars=_exemplars(part, row, signal.name, grown, sample, names),
     )  # fmt: skip
 

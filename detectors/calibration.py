@@ -59,7 +59,7 @@ class Traits(NamedTuple):
     evaluation: NDArray[np.bool_]
     worse: NDArray[np.int8]
 
-    def select(self, rows: slice) -> "Traits":
+    def select(self, rows: NDArray[np.int64]) -> "Traits":
         return Traits(self.k[rows], self.ordered[rows], self.numeric[rows], self.evaluation[rows], self.worse[rows])
 
 
@@ -71,7 +71,7 @@ class Base(NamedTuple):
     variance: NDArray[np.float64]
     n: NDArray[np.float64]
 
-    def select(self, rows: slice) -> "Base":
+    def select(self, rows: NDArray[np.int64]) -> "Base":
         return Base(self.cells[rows], self.mean[rows], self.variance[rows], self.n[rows])
 
 
@@ -86,7 +86,8 @@ class Calibration:
     """Learned from healthy windows, extended window by window; what is judged with changes only at `refresh`.
 
     A comparison's baseline is either fixed (a reference: counts that never move) or trailing (the healthy windows
-    themselves); the wobble is always production's own.
+    themselves); the wobble is always production's own. `inherited` is what comparisons had seen since a change that is
+    older than this calibration, and since when (C,).
     """
 
     def __init__(self, start: int, parts: Sequence[Part], declared: Declared, fixed: frozenset[str]):
@@ -97,13 +98,17 @@ class Calibration:
         self.sums = WobbleSums.empty(len(self.index), CELLS)
         self._learned = self.sums
         self._since: dict[int, Tally] = {}
+        self.inherited: tuple[NDArray[np.int64], Tally] | None = None
         self._own = concatenate([p.cells.tally(p.base) for p in parts])
         self.refresh()
 
-    def rows(self, part: int) -> slice:
-        """Which of the C comparisons belong to a part."""
-        before = sum(len(p.index) for p in self.parts[:part])
-        return slice(before, before + len(self.parts[part].index))
+    def part_of(self, i: int) -> tuple[Part, int]:
+        """The part that comparison i of C belongs to, and its row there."""
+        for part in self.parts:
+            if i < len(part.index):
+                return part, i
+            i -= len(part.index)
+        raise IndexError(i)
 
     def tally(self, panes: Panes) -> Tally:
         """What all comparisons saw in one window."""
@@ -127,9 +132,10 @@ class Calibration:
         if (start + WINDOW) % HOUR == 0:
             self.refresh()
 
-    def seen(self, start: int) -> Tally | None:
-        """What the window at `start` alone held, where this calibration judged it."""
-        return self._since.get(start)
+    def seen(self, since: int, until: int) -> list[tuple[int, Tally]]:
+        """What each window between two times alone held, of those that this calibration judged; newest first."""
+        starts = range(until - WINDOW, max(since, self.start) - WINDOW, -WINDOW)
+        return [(start, self._since[start]) for start in starts if start in self._since]
 
     def rebuild(self, until: int, healthy: Healthy) -> None:
         """Extend what was learned anew by the windows before `until`, by what counts as healthy now; forget the others."""

@@ -43,6 +43,17 @@ class Tally:
         variance: NDArray[np.float64] = np.maximum(spread * bessel, 0.0)
         return variance
 
+    def select(self, rows: NDArray[np.int64]) -> "Tally":
+        return Tally(self.cells[rows], self.n[rows], self.total[rows], self.square[rows])
+
+    def where(self, kept: NDArray[np.bool_]) -> "Tally":
+        """The same where `kept` (C,), nothing elsewhere."""
+        blank = np.where(np.isnan(self.total), np.nan, 0.0)
+        return Tally(
+            np.where(kept[:, None], self.cells, 0.0), np.where(kept, self.n, 0.0),
+            np.where(kept, self.total, blank), np.where(kept, self.square, blank),
+        )  # fmt: skip
+
 
 def add_tallies(a: Tally, b: Tally) -> Tally:
     return Tally(a.cells + b.cells, a.n + b.n, a.total + b.total, a.square + b.square)

@@ -17,7 +17,7 @@ from detectors.effects import jensen_shannon, share_ratio, standardised_mean_dif
 from detectors.evidence import step
 from detectors.history import NEVER, History
 from detectors.scores import window_scores
-from records.window import WINDOW, Code, Window
+from records.window import HOUR, WINDOW, Code, Window
 
 ENOUGH, PATIENCE = 30, 12
 """Values that a window needs to be judged, and how many windows they may be gathered over."""
@@ -35,7 +35,8 @@ class Budget:
 class Course:
     """State of one application's comparisons; arrays (R,) are in the order of `registry`.
 
-    `fresh` is what the last window alone held, before what waited was added.
+    `fresh` is what the last window alone held, before what waited was added; `grown` (C) what each comparison saw since
+    its evidence was last 0.
     """
 
     def __init__(self, registry: list[Subject]):
@@ -45,7 +46,9 @@ class Course:
         self.last: Window | None = None
         self.history = History()
         self.parent = np.zeros(0, np.int64)
+        self.spoke = np.zeros(0, np.int8)
         self.fresh: Tally | None = None
+        self.grown: Tally | None = None
         self._carry: Tally | None = None
         self._waited = np.zeros(0, np.int64)
         self.grow()
@@ -62,6 +65,7 @@ class Course:
         if len(self.parent) == len(self.registry):
             return
         self.history.grow(len(self.registry))
+        self.spoke = np.append(self.spoke, np.full(len(self.registry) - len(self.spoke), -1, np.int8))
         parents = [self.rows.get(s._replace(dimension="", value=""), i) for i, s in enumerate(self.registry)]
         self.parent = np.array(parents, np.int64)
 
@@ -76,40 +80,35 @@ class Course:
             self.history.remember(window)
             self.last = window
             return window
-        self.fresh = fresh = calibration.tally(panes)
-        now = fresh if self._carry is None else add_tallies(self._carry, fresh)
+        self.fresh = calibration.tally(panes)
+        now = self.fresh if self._carry is None else add_tallies(self._carry, self.fresh)
         waited = self._waited + 1
-        enough = now.n >= ENOUGH
-        over = enough | (waited >= PATIENCE)
-        self._fill(window, calibration, now, waited, enough, budget)
-        again = (~over)[:, None] & np.ones(now.cells.shape[1], bool)
-        self._carry = Tally(
-            np.where(again, now.cells, 0.0), np.where(over, 0.0, now.n),
-            np.where(over, now.total * 0, now.total), np.where(over, now.square * 0, now.square),
-        )  # fmt: skip
-        self._waited = np.where(over, 0, waited)
+        over = (now.n >= ENOUGH) | (waited >= PATIENCE)
+        self._fill(window, calibration, now, np.where(over, waited, -waited), budget)
+        self._carry, self._waited = now.where(~over), np.where(over, 0, waited)
         self.history.remember(window)
         self.last = window
         return window
 
-    def _fill(
-        self, window: Window, calibration: Calibration, now: Tally, waited: NDArray[np.int64],
-        enough: NDArray[np.bool_], budget: Budget,
-    ) -> None:  # fmt: skip
-        """Scores, ranks, evidence and effects of the comparisons in force."""
+    def _fill(self, window: Window, calibration: Calibration, now: Tally, waited: NDArray[np.int64], budget: Budget) -> None:
+        """Scores, ranks, evidence and effects of the comparisons in force; `waited` (C,) as `Window` has it."""
         index, traits, base = calibration.index, calibration.traits, calibration.base
-        mean = now.mean()
-        scores = window_scores(
+        mean, enough = now.mean(), now.n >= ENOUGH
+        found = window_scores(
             base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
             base.mean, base.variance, base.n, mean, now.variance(), now.n, traits.evaluation,
-        ).decades  # fmt: skip
-        scores = np.where(enough, scores, np.nan)
+        )  # fmt: skip
+        self.spoke[index] = np.where(enough, found.spoke, self.spoke[index])
+        scores = np.where(enough, found.decades, np.nan)
         p, calibrated = self.history.rank(window.start, scores, index, self.parent[index])
         h = thresholds(self.history.vif[index], budget.comparisons, budget.windows, budget.at_most)
         before = self._before(index, "evidence", 0.0)
         evidence = step(before, p, CAP * h)
-        since = np.where(before > 0, self._before(index, "since", 0), window.start - (waited - 1) * WINDOW)
+        since = np.where(before > 0, self._before(index, "since", 0), window.start - (np.abs(waited) - 1) * WINDOW)
+        since = np.where(evidence > 0, since, 0).astype(np.int64)
+        self._grow_evidence(before > 0, evidence > 0, now)
         js, smd, floors = effects(base, traits, now)
+        _, _, lasting = effects(base, traits, self.grown or now)
         share = np.take_along_axis(now.cells, (traits.k - 1)[:, None], 1)[:, 0] / np.maximum(now.n, 1)
         verdict = np.select(
             [now.n == 0, ~enough, ~calibrated, evidence >= h],
@@ -118,12 +117,20 @@ class Course:
         )
         columns: dict[str, NDArray[np.generic]] = {
             "n": now.n, "value": np.where(traits.numeric, mean, share), "score": scores, "log_p": np.log10(p),
-            "evidence": evidence, "threshold": h, "js": js, "smd": smd, "floors": floors,
-            "since": np.where(evidence > 0, since, 0), "waited": np.where(enough | (waited >= PATIENCE), waited, -waited),
-            "verdict": verdict,
+            "evidence": evidence, "threshold": h, "js": js, "smd": smd,
+            "floors": np.where(evidence >= h, lasting, floors), "since": since, "waited": waited, "verdict": verdict,
         }  # fmt: skip
         for name, values in columns.items():
             getattr(window, name)[index] = values
+
+    def _grow_evidence(self, before: NDArray[np.bool_], after: NDArray[np.bool_], now: Tally) -> None:
+        """Add the last window to what was seen since the change, which began with it where there was no evidence."""
+        assert self.fresh is not None
+        new = now.where(after & ~before)
+        if self.grown is None:
+            self.grown = new
+        else:
+            self.grown = add_tallies(add_tallies(self.grown, self.fresh).where(after & before), new)
 
     def _before(self, index: NDArray[np.int64], name: str, default: float) -> NDArray[np.float64]:
         out = np.full(len(self.registry), default)
@@ -138,7 +145,8 @@ class Course:
         """Judge with a new calibration from now on; what waited for more values is dropped with the old cells."""
         self.grow()
         self.calibration = calibration
-        self._carry, self._waited = None, np.zeros(len(calibration.index), np.int64)
+        self._carry = self.grown = None
+        self._waited = np.zeros(len(calibration.index), np.int64)
 
     def restore(self, windows: Iterable[Window]) -> None:
         """Take up the course after the last of `windows` (in order); the calibration in force has seen its own again."""
@@ -158,30 +166,82 @@ class Course:
         self._gather()
 
     def _gather(self) -> None:
-        """What waits for more values, from the windows that it was gathered over."""
-        self._carry = None
+        """What waits for more values, and what was seen since each change, from the windows of this calibration."""
+        self._carry = self.grown = None
         if self.calibration is None:
             return
         self._waited = np.zeros(len(self.calibration.index), np.int64)
         if self.last is None or self.last.calibration != self.calibration.start:
             return
-        waited = self._before(self.calibration.index, "waited", 0)
+        index, until = self.calibration.index, self.last.start + WINDOW
+        waited = self._before(index, "waited", 0)
         self._waited = np.where(waited < 0, -waited, 0).astype(np.int64)
-        for back in range(int(self._waited.max(initial=0))):
-            tally = self.calibration.seen(self.last.start - back * WINDOW)
-            if tally is None:
-                continue
-            mine = self._waited > back
-            part = Tally(
-                np.where(mine[:, None], tally.cells, 0.0), np.where(mine, tally.n, 0.0),
-                np.where(mine, tally.total, tally.total * 0), np.where(mine, tally.square, tally.square * 0),
-            )  # fmt: skip
-            self._carry = part if self._carry is None else add_tallies(part, self._carry)
+        self._carry = self._sum(until - PATIENCE * WINDOW, until - self._waited * WINDOW, until)
+        self._grow_again()
+
+    def _grow_again(self) -> None:
+        """What was seen since each change: what the calibration inherited, and what it judged itself."""
+        assert self.calibration is not None and self.last is not None
+        since, until = self._before(self.calibration.index, "since", 0), self.last.start + WINDOW
+        self.grown = self._sum(self.calibration.start, np.where(since > 0, since, until), until)
+        if self.calibration.inherited is not None:
+            when, tally = self.calibration.inherited
+            self.grown = add_tallies(tally.where((when == since) & (since > 0)), self.grown)
+
+    def _sum(self, earliest: int, since: NDArray[np.int64], until: int) -> Tally:
+        """What each comparison saw from its own `since` (C,) to `until`, in windows that the calibration judged."""
+        assert self.calibration is not None
+        total = self.calibration.tally({})
+        for start, tally in reversed(self.calibration.seen(earliest, until)):
+            total = add_tallies(total, tally.where(since <= start))
+        return total
+
+    def inherit(self, windows: Iterable[tuple[int, Panes]]) -> None:
+        """Count what was seen since changes that are older than the calibration in force, in its own cells.
+
+        `windows`: those before it, from `earliest` on.
+        """
+        assert self.calibration is not None
+        since = self._before(self.calibration.index, "since", 0).astype(np.int64)
+        total = self.calibration.tally({})
+        for start, panes in windows:
+            total = add_tallies(total, self.calibration.tally(panes).where((since > 0) & (since <= start)))
+        self.calibration.inherited = (since, total)
+        self._grow_again()
+
+    @property
+    def earliest(self) -> int | None:
+        """Start of the oldest change that there is evidence of; None without any."""
+        if self.last is None or not (self.last.since > 0).any():
+            return None
+        return int(self.last.since[self.last.since > 0].min())
+
+    def latest(self) -> NDArray[np.float64] | None:
+        """Effect over its floor (C,) in the last hour alone, where the calibration judged all of it."""
+        if self.calibration is None or self.last is None:
+            return None
+        end = self.last.start + WINDOW
+        before = self.calibration.seen(end - HOUR, end - WINDOW)
+        if self.fresh is None or len(before) < HOUR // WINDOW - 1:
+            return None
+        total = self.fresh
+        for _, tally in before:
+            total = add_tallies(total, tally)
+        return effects(self.calibration.base, self.calibration.traits, total, unbiased=True)[2]
 
 
-def effects(base: Base, traits: Traits, now: Tally) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Jensen-Shannon distance, difference of means in standard deviations, and effect over its floor, each (C,)."""
+def effects(
+    base: Base, traits: Traits, now: Tally, unbiased: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Jensen-Shannon distance, difference of means in standard deviations, and effect over its floor, each (C,).
+
+    A distance is never 0, however little differs: `unbiased` takes off what chance alone adds to its square, which is
+    (K - 1) / (8 ln 2) (1/n + 1/N) to first order.
+    """
     js = jensen_shannon(base.cells, now.cells)
+    if unbiased:
+        n, total = np.maximum(now.n, 1), np.maximum(base.cells.sum(1), 1)
+        js = np.sqrt(np.maximum(js**2 - (traits.k - 1) / (8 * np.log(2)) * (1 / n + 1 / total), 0.0))
     smd = np.where(traits.numeric, standardised_mean_difference(base.mean, base.variance, now.mean()), np.nan)
     ratio, events = ratios(base, traits, now)
     return js, smd, times_floor(js, smd, ratio, events)

@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -11,38 +10,27 @@ from numpy.typing import NDArray
 
 from detectors import effects as measures
 from detectors.attribution import reasons
-from detectors.calibration import ALL, Base, Calibration, Declared, Panes, Part, Slice, Subject, Traits
-from detectors.cells import CELLS, Tally
+from detectors.calibration import ALL, Base, Calibration, Declared, Slice, Subject, Traits
+from detectors.cells import Tally
 from detectors.course import Course, effects, ratios
 from detectors.power import smallest_detectable
+from detectors.scores import MOMENTS, RANK, SHAPE
 from records.finding import Finding, Reasons, Span
-from records.pane import EMPTY, Accumulator, Pane, merge_all
+from records.pane import Pane, merge_all
 from records.signal import Kind
 from records.window import HOUR, WINDOW, Code, Window
 
 Source = Callable[[Slice, int, int], Iterable[Pane]]
 """The stored 5-minute panes of a slice between two times, in order."""
 TRAFFIC = "traffic"
+SPOKE = {SHAPE: "the shape of the distribution", RANK: "the order of the values", MOMENTS: "the mean"}
+"""Which test of a window's score spoke loudest, in words."""
 
 
 def finding_id(application: str, subject: Subject, since: int) -> str:
     """Derived from what it is about, so that judging twice is judging once."""
     text = "\x1f".join([application, *subject, str(since)])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """The comparisons of one part over the panes since a change."""
-
-    part: Part
-    base: Base
-    traits: Traits
-    now: Tally
-    pane: Pane
-    js: NDArray[np.float64]
-    smd: NDArray[np.float64]
-    floors: NDArray[np.float64]
 
 
 class Episodes:
@@ -52,13 +40,11 @@ class Episodes:
         self.application, self.declared, self.source, self.fixed = application, declared, source, fixed
         self.open: dict[int, Finding] = {}
         self.silent: Finding | None = None
-        self._now: Panes = {}
-        self._grown: dict[tuple[Slice, int], tuple[int, Accumulator]] = {}
+        self._merged: dict[tuple[Slice, int], Pane] = {}
 
     def restore(self, course: Course, findings: Iterable[Finding]) -> None:
         """Take up the findings that were open after the course's last window."""
         self.open, self.silent = {}, None
-        self._grown.clear()
         self.adopt(course, findings)
 
     def adopt(self, course: Course, findings: Iterable[Finding]) -> None:
@@ -83,47 +69,39 @@ class Episodes:
             course.last.evidence[row] = 0.0
         return msgspec.structs.replace(self.open.pop(row), ended=at)
 
-    def update(self, course: Course, window: Window, panes: Panes) -> list[Finding]:
+    def update(self, course: Course, window: Window) -> list[Finding]:
         """Findings that began, moved or ended with this window; its verdicts and effects are set accordingly."""
-        self._now = panes
         changed = self._silence(course, window)
         calibration = course.calibration
         if calibration is None:
             return changed
-        candidates = set(np.flatnonzero(window.verdict == Code.SMALL).tolist())
-        for number, part in enumerate(calibration.parts):
-            mine = [i for i, row in enumerate(part.index.tolist()) if row in candidates or row in self.open]
-            if mine:
-                changed += self._part(course, calibration, number, mine, window)
+        mine = np.flatnonzero(np.isin(calibration.index, [*np.flatnonzero(window.verdict == Code.SMALL), *self.open]))
+        if len(mine):
+            latest, measured = course.latest(), _measure(course, calibration, mine)
+            for j, i in enumerate(mine.tolist()):
+                lately = None if latest is None else float(latest[i])
+                changed.append(self._follow(course, calibration, i, window, lately, measured, j))
         for row in [row for row in self.open if row not in set(calibration.index.tolist())]:
             changed.append(self._end(row, window, self.open[row]))
-        self._grown = {k: v for k, v in self._grown.items() if v[0] == window.start + WINDOW}
+        self._merged.clear()
         return changed
 
-    def _part(self, course: Course, calibration: Calibration, number: int, mine: list[int], window: Window) -> list[Finding]:
-        """Follow the comparisons `mine` of one part, grouped by since when they differ."""
-        part, changed = calibration.parts[number], []
-        since = {i: self.open[r].since if (r := int(part.index[i])) in self.open else int(window.since[r]) for i in mine}
-        latest = None
-        for start in sorted(set(since.values())):
-            measured = self._measure(calibration, number, self._since(part.slice, start, window.start + WINDOW))
-            for i in [i for i in mine if since[i] == start]:
-                row = int(part.index[i])
-                was = self.open.get(row)
-                if was and was.verdict == "finding" and window.start - start >= HOUR:
-                    end = window.start + WINDOW
-                    latest = latest or self._measure(calibration, number, merge_all(self.source(part.slice, end - HOUR, end)))
-                    if latest.floors[i] < 0.5:
-                        window.evidence[row] = 0.0
-                window.floors[row] = measured.floors[i]
-                finding = self._finding(course, measured, i, window, start, was)
-                if window.evidence[row] == 0.0:
-                    changed.append(self._end(row, window, finding))
-                    continue
-                self.open[row] = finding
-                window.verdict[row] = Code.FINDING if finding.verdict == "finding" else Code.SMALL
-                changed.append(finding)
-        return changed
+    def _follow(
+        self, course: Course, calibration: Calibration, i: int, window: Window, lately: float | None,
+        measured: "_Measured", j: int,
+    ) -> Finding:  # fmt: skip
+        """One comparison with enough evidence, or a finding that lasts; `lately`: effect over the floor in its last hour."""
+        row = int(calibration.index[i])
+        was = self.open.get(row)
+        finding = self._finding(course, calibration, i, window, was, measured, j)
+        recovered = lately is not None and lately < 0.5 and window.start - finding.since >= HOUR
+        if was and was.verdict == "finding" and recovered:
+            window.evidence[row] = 0.0
+        if window.evidence[row] == 0.0:
+            return self._end(row, window, finding)
+        self.open[row] = finding
+        window.verdict[row] = Code.FINDING if finding.verdict == "finding" else Code.SMALL
+        return finding
 
     def _end(self, row: int, window: Window, finding: Finding) -> Finding:
         self.open.pop(row, None)
@@ -131,63 +109,59 @@ class Episodes:
             window.verdict[row], window.since[row] = Code.CALM, 0
         return msgspec.structs.replace(finding, ended=window.start + WINDOW)
 
-    def _since(self, where: Slice, since: int, until: int) -> Pane:
-        """The panes of a slice since a change, merged; kept and extended from window to window."""
-        reached, grown = self._grown.get((where, since), (since, Accumulator()))
-        if reached == until - WINDOW:
-            grown.add(self._now.get(where, EMPTY))
-        elif reached < until:
-            for pane in self.source(where, reached, until):
-                grown.add(pane)
-        self._grown[where, since] = (until, grown)
-        return grown.total()
-
-    def _measure(self, calibration: Calibration, number: int, pane: Pane) -> _Measured:
-        part, rows = calibration.parts[number], calibration.rows(number)
-        base = calibration.base.select(rows)
-        traits = calibration.traits.select(rows)
-        now = part.cells.tally(pane)
-        return _Measured(part, base, traits, now, pane, *effects(base, traits, now))
-
-    def _finding(self, course: Course, m: _Measured, i: int, window: Window, since: int, was: Finding | None) -> Finding:
-        row = int(m.part.index[i])
-        subject = course.registry[row]
-        verdict: Literal["finding", "small"] = "finding" if m.floors[i] >= 1 or (was and was.verdict == "finding") else "small"
-        h = float(window.threshold[row])
+    def _finding(
+        self, course: Course, calibration: Calibration, i: int, window: Window, was: Finding | None,
+        m: "_Measured", j: int,
+    ) -> Finding:  # fmt: skip
+        row, end = int(calibration.index[i]), window.start + WINDOW
+        subject, since = course.registry[row], was.since if was else int(window.since[row])
+        times = float(m.floors[j])
+        lasts = times >= 1 or (was is not None and was.verdict == "finding")
+        verdict: Literal["finding", "small"] = "finding" if lasts else "small"
+        effect = {name: float(values[j]) for name, values in m.effect.items() if np.isfinite(values[j])}
+        grew = was is not None and verdict == "finding" and times > 1.25 * was.told_at
+        if was is None or was.verdict != verdict or grew:
+            why, distances = self._why(calibration, i, subject, since, end, m.base.cells[j], m.now.cells[j])
+            reasons, told_at = msgspec.structs.replace(why, spoke=SPOKE.get(int(course.spoke[row]), "")), times
+            effect |= distances
+        else:
+            reasons, told_at, effect = was.reasons, was.told_at, {**was.effect, **effect}
         return Finding(
             id=finding_id(self.application, subject, since), application=self.application,
             slice={subject.dimension: subject.value} if subject.dimension else {}, signal=subject.signal,
             baseline=subject.baseline, comparison="skew" if subject.baseline in self.fixed else "drift", horizon="5m",
-            window=Span(window.start, window.start + WINDOW), since=since, n=int(m.now.n[i]),
-            reference_n=int(m.base.cells[i].sum()), effect=self._effect(m, i), times_floor=float(m.floors[i]),
-            p=float(10.0 ** np.nan_to_num(window.log_p[row])), evidence=float(window.evidence[row]), threshold=h,
-            verdict=verdict, detectable=_detectable(m, i, h), revision=was.revision if was else 0,
-            reasons=self._reasons(m, i, since, window.start + WINDOW),
+            window=Span(window.start, end), since=since, n=int(m.now.n[j]), reference_n=int(m.base.cells[j].sum()),
+            effect=effect, times_floor=times, p=float(10.0 ** np.nan_to_num(window.log_p[row])),
+            evidence=float(window.evidence[row]), threshold=float(window.threshold[row]), verdict=verdict,
+            detectable=_detectable(m, j, float(window.threshold[row])), revision=was.revision if was else 0,
+            reasons=reasons, told_at=told_at,
         )  # fmt: skip
 
-    def _reasons(self, m: _Measured, i: int, since: int, until: int) -> Reasons:
-        signal = self.declared(m.part.cells.names[i])
-        everybody = m.pane if m.part.slice == ALL else self._since(ALL, since, until)
-        return reasons(
-            m.part, i, signal, m.base.cells[i], m.now.cells[i], m.pane, everybody.sample, everybody.names,
-            "cells" if np.isnan(m.smd[i]) else "cells and moments",
-        )  # fmt: skip
+    def _why(
+        self, calibration: Calibration, i: int, subject: Subject, since: int, until: int,
+        base: NDArray[np.float64], now: NDArray[np.float64],
+    ) -> tuple[Reasons, dict[str, float]]:  # fmt: skip
+        """Reasons, and the effects that need whole histograms, from the panes since the change."""
+        part, row = calibration.part_of(i)
+        signal, pane, everybody = (
+            self.declared(subject.signal),
+            self._pane(part.slice, since, until),
+            self._pane(ALL, since, until),
+        )
+        why = reasons(part, row, signal, base, now, pane, everybody.sample, everybody.names)
+        distances: dict[str, float] = {}
+        if signal.kind == Kind.NUMERIC:
+            histograms = (*part.base.cells(signal.name), *pane.cells(signal.name))
+            distances["ks"] = measures.kolmogorov_smirnov(*histograms)
+            distances["wasserstein"], distances["wasserstein_sd"] = measures.wasserstein(*histograms)
+        return why, {name: value for name, value in distances.items() if np.isfinite(value)}
 
-    def _effect(self, m: _Measured, i: int) -> dict[str, float]:
-        """Every effect of statistics.md, section 3, that exists for this comparison."""
-        base, now, k = m.base.cells[i : i + 1], m.now.cells[i : i + 1], m.traits.k[i : i + 1]
-        ratio, _ = ratios(m.base, m.traits, m.now)
-        found = {
-            "js": m.js[i], "smd": m.smd[i], "ratio": ratio[i], "psi": measures.psi(base, now, k)[0],
-            "hellinger": measures.hellinger(base, now)[0], "tv": measures.total_variation(base, now)[0],
-            "linf": measures.l_infinity(base, now)[0],
-        }  # fmt: skip
-        if self.declared(m.part.cells.names[i]).kind == Kind.NUMERIC:
-            name = m.part.cells.names[i]
-            histograms = (*m.part.base.cells(name), *m.pane.cells(name))
-            found["ks"] = measures.kolmogorov_smirnov(*histograms)
-            found["wasserstein"], found["wasserstein_sd"] = measures.wasserstein(*histograms)
-        return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+    def _pane(self, where: Slice, since: int, until: int) -> Pane:
+        """The panes of a slice since a change, merged."""
+        key = (where, since)
+        if key not in self._merged:
+            self._merged[key] = merge_all(self.source(where, since, until))
+        return self._merged[key]
 
     def _silence(self, course: Course, window: Window) -> list[Finding]:
         """A window without traffic is a finding of its own, where there always was some."""
@@ -212,8 +186,31 @@ class Episodes:
         return [self.silent]
 
 
-def _detectable(m: _Measured, i: int, h: float) -> float | None:
+class _Measured(NamedTuple):
+    """Some comparisons (M,) over all that was seen since their change; effects by measure (M,)."""
+
+    base: Base
+    traits: Traits
+    now: Tally
+    floors: NDArray[np.float64]
+    effect: dict[str, NDArray[np.float64]]
+
+
+def _measure(course: Course, calibration: Calibration, mine: NDArray[np.int64]) -> _Measured:
+    """Every effect of statistics.md, section 3, that cells and sums give."""
+    base, traits = calibration.base.select(mine), calibration.traits.select(mine)
+    now = (course.grown or calibration.tally({})).select(mine)
+    js, smd, floors = effects(base, traits, now)
+    effect = {
+        "js": js, "smd": smd, "ratio": ratios(base, traits, now)[0], "psi": measures.psi(base.cells, now.cells, traits.k),
+        "hellinger": measures.hellinger(base.cells, now.cells), "tv": measures.total_variation(base.cells, now.cells),
+        "linf": measures.l_infinity(base.cells, now.cells),
+    }  # fmt: skip
+    return _Measured(base, traits, now, floors, effect)
+
+
+def _detectable(m: _Measured, j: int, h: float) -> float | None:
     """The smallest Jensen-Shannon distance that so many values show at the threshold's level with 80 % power."""
-    worth = m.now.n[i] * m.base.cells[i].sum() / max(m.now.n[i] + m.base.cells[i].sum(), 1)
-    value = float(smallest_detectable(worth, min(int(m.traits.k[i]), CELLS), 10.0**-h, "js"))
+    total, n = m.base.cells[j].sum(), m.now.n[j]
+    value = float(smallest_detectable(n * total / max(n + total, 1.0), m.traits.k[j], 10.0**-h, "js"))
     return value if np.isfinite(value) else None

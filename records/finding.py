@@ -24,7 +24,7 @@ class CellReason(msgspec.Struct, frozen=True):
 
 
 class Reasons(msgspec.Struct, frozen=True):
-    """Why: the cells that moved most, typical values before and after, and interactions to look at."""
+    """Why: the cells that moved most, typical values before and after, interactions to look at, and which test spoke."""
 
     cells: list[CellReason] = []
     before: float | None = None
@@ -39,7 +39,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One episode of one comparison; `id` is derived from what it is about and `since`, so judging twice is judging once.
 
     `effect` maps measures (js, smd, ratio, psi, ks, …) to values over the panes since `since`; `evidence` and
-    `threshold` are decades. `ended` is None while it lasts.
+    `threshold` are decades. `ended` is None while it lasts. `told_at` is the effect over its floor when `reasons` were
+    worked out: they are again once it has grown by a quarter.
     """
 
     id: str
@@ -63,3 +64,4 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     detectable: float | None = None
     revision: int = 0
     reasons: Reasons = Reasons()
+    told_at: float = 0.0

@@ -25,8 +25,8 @@ def column_bytes(column: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.uint8
     """A string column as offsets (n + 1,) and its UTF-8 bytes; a null is empty."""
     offsets = np.zeros(len(column) + 1, np.int64)
     np.cumsum(column.str.len_bytes().fill_null(0).to_numpy(), out=offsets[1:])
-    joined = column.str.join("").item() if len(column) else ""
-    return offsets, np.frombuffer((joined or "").encode(), np.uint8)
+    joined = column.str.join("").cast(pl.Binary).item() if len(column) else b""
+    return offsets, np.frombuffer(joined or b"", np.uint8)
 
 
 def hash_column(column: pl.Series) -> NDArray[np.uint64]:

@@ -18,7 +18,7 @@ from records.alert import Mark
 from records.finding import Finding
 from records.pane import Pane, merge
 from records.pane_codec import decode_pane
-from records.window import DAY, HOUR, WINDOW, decode_window, encode_window
+from records.window import DAY, WINDOW, decode_window, encode_window
 
 FIRST_DAY = (24, 48, 96, 192)
 """Windows after which the baseline of a new application is learned anew; from then on once a day."""
@@ -56,7 +56,7 @@ class Judge:
         changed = self._heed_marks(c, start)
         self._learn(c, start)
         window = self.course.judge(start, window_panes, budget)
-        changed += self.episodes.update(self.course, window, window_panes)
+        changed += self.episodes.update(self.course, window)
         courses.put_row(c, self.application, start, 1, encode_window(window))
         findings.put(c, changed)
         moved, calibration = self._note(changed), self.course.calibration
@@ -116,6 +116,8 @@ class Judge:
             blob = encode_calibration(calibration, self.course.history)
             courses.put_calibration(c, self.application, start, blob)
         self.course.adopt(self._decoded(blob))
+        if (earliest := self.course.earliest) is not None:
+            self.course.inherit(self._windows(c, earliest, start))
 
     def _decoded(self, blob: bytes) -> Calibration:
         self.course.grow()
@@ -176,6 +178,8 @@ class Judge:
             calibration.rebuild(start, self._healthy)
         rows = courses.rows(c, self.application, start - HISTORY, start)
         self.course.restore(decode_window(row) for _, row in rows)
+        if (calibration := self.course.calibration) is not None and (earliest := self.course.earliest) is not None:
+            self.course.inherit(self._windows(c, min(earliest, calibration.start), calibration.start))
         for row, since, ended in self.sick.values():
             self.course.history.forget(np.array([row]), since, ended)
         self.episodes.restore(self.course, open_findings)
