@@ -90,12 +90,12 @@ def delete_from(c: Connection, application: str, start: int) -> None:
     c.execute(delete(courses).where(courses.c.application == application, courses.c.start >= start))
 
 
-def delete_before(c: Connection, start: int) -> None:
-    """Forget the windows before `start`, and the calibrations that were in force for those alone."""
-    c.execute(delete(courses).where(courses.c.start < start))
+def delete_before(c: Connection, application: str, start: int) -> None:
+    """Forget an application's windows before `start`, and the calibrations that were in force for those alone."""
+    c.execute(delete(courses).where(courses.c.application == application, courses.c.start < start))
     t, other = calibration_rows.c, calibration_rows.alias()
     later = select(other).where(other.c.application == t.application, other.c.start > t.start, other.c.start <= start)
-    c.execute(delete(calibration_rows).where(later.exists()))
+    c.execute(delete(calibration_rows).where(t.application == application, later.exists()))
 
 
 def put_calibration(c: Connection, application: str, start: int, blob: bytes) -> None:

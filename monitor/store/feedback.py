@@ -70,9 +70,9 @@ def put(c: Connection, application: str, rows: Mapping[FeedbackKey, JoinedFeedba
     upsert(c, joined, stored)
 
 
-def delete_joined_before(c: Connection, start: int) -> None:
-    """Forget the joined values of minutes before `start`: their panes can no longer be corrected."""
-    c.execute(delete(joined).where(joined.c.start < start))
+def delete_joined_before(c: Connection, application: str, start: int) -> None:
+    """Forget an application's joined values of panes before `start`: those can no longer be corrected."""
+    c.execute(delete(joined).where(joined.c.application == application, joined.c.start < start))
 
 
 def wait(c: Connection, application: str, rows: Sequence[WaitingFeedback]) -> None:
@@ -103,10 +103,11 @@ def take(c: Connection, application: str, id_hashes: Sequence[int]) -> list[Wait
     return taken
 
 
-def delete_before(c: Connection, at: int) -> int:
-    """Give up the waiting feedback from before a time; returns how many there were."""
-    count = c.execute(select(func.count()).select_from(waits).where(waits.c.at < at)).scalar_one()
-    c.execute(delete(waits).where(waits.c.at < at))
+def delete_before(c: Connection, application: str, at: int) -> int:
+    """Give up an application's waiting feedback from before a time; returns how many there were."""
+    old = (waits.c.application == application, waits.c.at < at)
+    count = c.execute(select(func.count()).select_from(waits).where(*old)).scalar_one()
+    c.execute(delete(waits).where(*old))
     return int(count)
 
 

@@ -30,6 +30,12 @@ def due(c: Connection, now: float, limit: int) -> list[Notification]:
     return _read(c, statement.order_by(*order).limit(limit).with_for_update(skip_locked=True))
 
 
+def waiting(c: Connection) -> list[Notification]:
+    """All that is not yet handed over nor given up, the oldest first."""
+    statement = select(table.c.body).where(table.c.outcome == "waiting")
+    return _read(c, statement.order_by(table.c.created_at, table.c.id))
+
+
 def update(c: Connection, notification: Notification) -> None:
     """Write down how an attempt went."""
     c.execute(update_rows(table).where(table.c.id == notification.id).values(_row(notification)))

@@ -75,9 +75,10 @@ def delete(c: Connection, topic: str, partition: int, step: int, keys: Sequence[
         c.execute(delete_rows(table).where(*_own(topic, partition, step), tuple_(*_KEY).in_(chunk)))
 
 
-def delete_before(c: Connection, step: int, start: int) -> None:
-    """Forget the panes of one step that start before `start`."""
-    c.execute(delete_rows(table).where(table.c.step == step, table.c.start < start))
+def delete_before(c: Connection, application: str, step: int, start: int) -> None:
+    """Forget an application's panes of one step that start before `start`."""
+    mine = (table.c.application == application, table.c.step == step)
+    c.execute(delete_rows(table).where(*mine, table.c.start < start))
 
 
 def _own(topic: str, partition: int, step: int) -> tuple[ColumnElement[bool], ...]:

@@ -20,9 +20,10 @@ def test_joined_feedback_is_replaced_by_interaction_name_and_source(store: Store
             other[2]: JoinedFeedback(2.0, NOON, []),
         }
         assert feedback.get(c, "search", [KEY]) == {}
-        feedback.delete_joined_before(c, NOON)
+        feedback.delete_joined_before(c, "support", NOON)
+        feedback.delete_joined_before(c, "search", NOON + MINUTE)
         assert len(feedback.get(c, "support", [KEY])) == 1
-        feedback.delete_joined_before(c, NOON + MINUTE)
+        feedback.delete_joined_before(c, "support", NOON + MINUTE)
         assert feedback.get(c, "support", [KEY]) == {}
 
 
@@ -45,8 +46,9 @@ def test_waiting_feedback_that_is_given_up_is_counted(store: Store) -> None:
     rows = [WaitingFeedback(i, "rating", "human", 1.0, None, NOON + i) for i in range(5)]
     with store.begin() as c:
         feedback.wait(c, "support", rows)
-        assert feedback.delete_before(c, NOON + 3) == 3
-        assert feedback.delete_before(c, NOON + 3) == 0
+        assert feedback.delete_before(c, "search", NOON + 3) == 0
+        assert feedback.delete_before(c, "support", NOON + 3) == 3
+        assert feedback.delete_before(c, "support", NOON + 3) == 0
         assert feedback.waiting(c, "support") == rows[3:]
 
 

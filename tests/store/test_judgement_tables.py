@@ -76,7 +76,9 @@ def test_retention_keeps_the_calibration_that_is_still_in_force(store: Store, st
             courses.put_calibration(c, "support", at, b"%d" % at)
             courses.put_row(c, "support", at, 1, b"row")
         courses.put_calibration(c, "search", 5, b"alone")
-        courses.delete_before(c, start)
+        courses.put_row(c, "search", 1, 1, b"row")
+        courses.delete_before(c, "support", start)
+        assert courses.first(c, "search") == 1
         found = {courses.calibrations(c, "support", at) for at in range(30)} - {None}
         assert found == {b"%d" % at for at in kept}
         assert courses.calibrations(c, "search", 99) == b"alone"
@@ -217,6 +219,7 @@ def test_a_notification_is_put_once_and_due_until_it_is_delivered(store: Store) 
         assert outbox.due(c, 50.0, 10) == [second]
         outbox.update(c, notification("n-2", alert="a-2", attempts=1, next_attempt_at=99.0))
         assert outbox.due(c, 98.0, 10) == []
+        assert [n.id for n in outbox.waiting(c)] == ["n-2"]
         assert outbox.of_alert(c, "a-1") == [delivered]
         assert outbox.counts(c) == {("oncall", "delivered"): 1, ("oncall", "waiting"): 1}
 

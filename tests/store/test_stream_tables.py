@@ -103,7 +103,9 @@ def test_panes_are_replaced_by_key_within_their_partition_and_step(store: Store)
         assert panes.get(c, "t", 0, MINUTE, []) == {}
         panes.delete(c, "t", 0, MINUTE, [ALL])
         assert list(panes.between(c, "support", MINUTE, NOON, NOON + 1, "")) == [(ALL, b"one")]
-        panes.delete_before(c, MINUTE, NOON + MINUTE)
+        panes.delete_before(c, "search", MINUTE, NOON + MINUTE)
+        assert panes.get(c, "t", 0, MINUTE, [ACME]) == {ACME: b"acme"}
+        panes.delete_before(c, "support", MINUTE, NOON + MINUTE)
         assert list(panes.between(c, "support", MINUTE, 0, NOON + 2 * MINUTE)) == [(LATER, b"later")]
         assert panes.get(c, "t", 0, 5 * MINUTE, [ALL]) == {ALL: b"five"}
 

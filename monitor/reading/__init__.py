@@ -1,0 +1,11 @@
+"""What the store says, as plain values: shared by the reading endpoints, the page and the gauges.
+
+Functions take a Connection of a read transaction. Times are microseconds since 1970 UTC.
+"""
+
+from monitor.reading.applications import Application, applications
+from monitor.reading.budget import Budget, budget
+from monitor.reading.courses import Course, Wanted, courses, windows
+from monitor.reading.told import Told, alerts
+
+__all__ = ["Application", "Budget", "Course", "Told", "Wanted", "alerts", "applications", "budget", "courses", "windows"]

@@ -1,0 +1,31 @@
+"""The applications that sent anything."""
+
+import msgspec
+from sqlalchemy import Connection
+
+from monitor.store import alerts, counters, positions
+from streams.embedded import PARTITION, TOPIC
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True):
+    """One application: what was counted of it, exactly and over all time; `watermark` is the event time reached."""
+
+    application: str
+    interactions: int
+    duplicates: int
+    late: int
+    refused: int
+    watermark: int | None
+    open_alerts: int
+
+
+def applications(c: Connection) -> list[Application]:
+    """All of them, by name. `open_alerts` counts those that fire."""
+    position = positions.get(c, TOPIC, PARTITION)
+    watermarks = position.watermarks if position else {}
+    rows = []
+    for name, counted in sorted(counters.load(c).items()):
+        firing = sum(alert.state == "firing" for alert in alerts.open_(c, name))
+        watermark = watermarks.get(name)
+        rows.append(Application(application=name, **counted._asdict(), watermark=watermark, open_alerts=firing))
+    return rows

@@ -1,0 +1,47 @@
+"""What is past its time is deleted, in small transactions, so that nobody waits long for their turn.
+
+Panes, courses and feedback are judged by their own application's event time, so that a replay of old history is kept as
+long as today's traffic is; what belongs to people (texts, ids, refused lines) by the wall clock.
+"""
+
+from monitor.config.models import Config
+from monitor.metrics import Metrics
+from monitor.stages.keeping import STEPS, WINDOWS_KEPT
+from monitor.store import contents, counters, courses, dead_letters, feedback, ids, panes
+from monitor.store.engine import Store
+from records.window import WINDOW
+
+
+def forget(store: Store, config: Config, metrics: Metrics, now: int) -> None:
+    """Delete what is too old at `now` (wall clock, microseconds)."""
+    with store.read() as c:
+        reached = {name: courses.judged_through(c, name) for name in counters.load(c)}
+    for application, through in reached.items():
+        if through is not None:
+            _forget_application(store, config, metrics, application, through)
+    content = config.retention.content
+    with store.begin() as c:
+        contents.delete_before(c, now - content)
+    with store.begin() as c:
+        ids.delete_before(c, now - max(content, 2 * config.deduplicate_within))
+    with store.begin() as c:
+        dead_letters.delete_before(c, now - config.retention.dead_letters)
+
+
+def _forget_application(store: Store, config: Config, metrics: Metrics, application: str, through: int) -> None:
+    kept = config.retention.panes
+    longest = max((b.trailing or 0 for b in config.application(application).baselines), default=0)
+    with store.begin() as c:
+        panes.delete_before(c, application, WINDOW, through - min(kept, max(WINDOWS_KEPT, longest)))
+    for step in STEPS:
+        with store.begin() as c:
+            panes.delete_before(c, application, step, through - kept)
+    with store.begin() as c:
+        courses.delete_before(c, application, through - kept)
+    with store.begin() as c:
+        feedback.delete_joined_before(c, application, through - min(kept, WINDOWS_KEPT))
+    with store.begin() as c:
+        given_up = feedback.delete_before(c, application, through - config.retention.content)
+    if given_up:
+        labels = metrics.capped(application=application, reason="no such interaction")
+        metrics.unmatched.labels(**labels).inc(given_up)
