@@ -100,13 +100,13 @@ def compare(reference: File, current: File, false_alarm_rate: float) -> Comparis
     decades = np.where(wanted, _decades(calibration, now, weight, traits.worse), np.nan)
     opposite = np.where(wanted & _directed(traits), _decades(calibration, now, weight, -traits.worse), np.nan)
     compared = int(np.count_nonzero(~np.isnan(decades)))
-    if not compared:
+    if few.all():
         raise InputError(
             f"nothing can be compared: no field has {ENOUGH} values in both {reference.path} and {current.path}; "
             "see --map for fields of another name"
         )
     js, smd, floors = effects(base, traits, now)
-    threshold = float(np.log10(compared / false_alarm_rate))
+    threshold = float(np.log10(max(compared, 1) / false_alarm_rate))
     detectable = _detectable(calibration, now, weight, 10.0**-threshold)
     return Comparisons(
         calibration, now, decades, opposite, js, smd, ratios(base, traits, now)[0], floors, detectable, few & varies,
@@ -204,7 +204,7 @@ def _decades(calibration: Calibration, now: Tally, weight: Floats, worse: NDArra
     found = two_files.compare(cells, counts, traits.k, traits.ordered).decades
     lean = np.where(traits.k > 2, two_files.rank_sum_z(cells, counts), _difference(cells, counts))
     harms = lean * worse > 0
-    exact = np.where(traits.k == 2, _share_decades(cells, counts), np.inf)
+    exact = np.where(traits.k == 2, share_decades(cells, counts), np.inf)
     found = np.fmin(found, exact)
     halved = np.where(traits.k == 2, one_sided(found, harms), np.where(harms, found, 0.0))
     plain = np.where(_directed(traits), halved, found)
@@ -224,7 +224,7 @@ def _difference(base: Floats, now: Floats) -> Floats:
     return out
 
 
-def _share_decades(base: Floats, now: Floats) -> Floats:
+def share_decades(base: Floats, now: Floats) -> Floats:
     """-log10 of the two-sided binomial tail of the rarer of two cells (C,), infinite where it is not rare.
 
     Given all events of both files, each is in the second with the chance that its rows are. No chi-square tail is right

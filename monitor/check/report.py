@@ -58,7 +58,8 @@ class Read(msgspec.Struct, frozen=True, kw_only=True):
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of `plumbline check`. `wobble_windows`: windows of the reference that told how its traffic moves by
-    itself, each `wobble_window` seconds long; 0 where rows were taken as independent."""
+    itself, each `wobble_window` seconds long; 0 where rows were taken as independent. `too_many_values`: categories of
+    which no value is common enough to be counted alone."""
 
     verdict: Literal["clean", "findings"]
     false_alarms: float
@@ -68,6 +69,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     current: Read
     reference: Read
     slices_in_one_file: int
+    too_many_values: list[str]
     comparisons: list[Compared]
 
     @property
@@ -92,20 +94,32 @@ def report(reference: File, current: File, found: Comparisons, false_alarm_rate:
         current=_read(current, reference),
         reference=_read(reference, current),
         slices_in_one_file=len(reference.panes.keys() ^ current.panes.keys()),
+        too_many_values=_too_many_values(found.calibration.parts[0], _held(reference) & _held(current)),
         comparisons=rows,
     )
 
 
 def _read(file: File, other: File) -> Read:
-    own, others = ({name for name in f.panes[ALL].names if f.panes[ALL].cells(name)[1].sum()} for f in (file, other))
     return Read(
         file=file.path,
         rows=file.rows,
         rejected=sum(file.refused.values()),
         reasons=dict(sorted(file.refused.items(), key=lambda item: -item[1])),
         examples=file.examples,
-        only=sorted(own - others),
+        only=sorted(_held(file) - _held(other)),
     )
+
+
+def _too_many_values(part: Part, held: set[str]) -> list[str]:
+    """Signals of which no value has a cell."""
+    counted = {name for name, k in zip(part.cells.names, part.cells.k, strict=True) if k > 1}
+    return sorted(held - counted)
+
+
+def _held(file: File) -> set[str]:
+    """The signals that a file has values of."""
+    pane = file.panes[ALL]
+    return {name for name in pane.names if pane.cells(name)[1].sum()}
 
 
 class _Rows:

@@ -12,8 +12,8 @@ from detectors.power import smallest_detectable
 from monitor.check.comparing import declaration
 from monitor.check.report import Compared, Read, Report
 
-DETAILED, LISTED = 10, 12
-"""Signals that are told with all that is known of them; names in a list before it is cut."""
+DETAILED, SLICES, LISTED = 10, 3, 12
+"""Signals that are told with all that is known of them, slices of each; names in a list before it is cut."""
 INDENT = "  "
 MEASURES = {"js": "Jensen-Shannon distance", "smd": "standard deviations between means", "ratio": "times the share"}
 
@@ -76,8 +76,9 @@ def _where(group: list[Compared]) -> str:
     lead, *others = group
     words = [_slice(lead) if lead.slice else "all rows"]
     words += [f"{share(part)} of it gone without {plain(name)}" for name, part in lead.explained_by.items()]
-    words += [f"{_slice(row)} ({_floors(row)})" for row in others]
-    return "; ".join(_cut(words))
+    words += [f"{_slice(row)} ({_floors(row)})" for row in others[:SLICES]]
+    words += [f"{len(others) - SLICES} more slices"] if others[SLICES:] else []
+    return "; ".join(words)
 
 
 def _slice(row: Compared) -> str:
@@ -128,6 +129,8 @@ def _compared(report: Report) -> Iterator[str]:
     for mine, other in ((report.current, report.reference), (report.reference, report.current)):
         if mine.only:
             yield f"Not compared, {_name(other)} has no values: {_names(mine.only)}"
+    if report.too_many_values:
+        yield f"Not compared, too many different values: {_names(report.too_many_values)}"
     if report.slices_in_one_file:
         yield f"Not compared: {report.slices_in_one_file} slices that only one of the files has"
 

@@ -43,10 +43,14 @@ def command(
     from monitor.check.reading import Options
     from monitor.check.report import report
     from monitor.check.slicing import check_dimensions
+    from records.errors import InputError
 
     check_dimensions(by)
     wanted = Options(mapping, by, _signals(signals), evaluate)
     before, now = _read(reference, current, wanted)
+    for dimension in by:
+        if not any(dimension == name for name, _ in before.panes.keys() & now.panes.keys()):
+            raise InputError(f"--by {dimension}: the files have no value of it in common")
     found = report(before, now, compare(before, now, false_alarm_rate), false_alarm_rate)
     if form == "json":
         import msgspec
