@@ -72,16 +72,19 @@ def _gather(
 ) -> dict[str, Alert]:
     """The alerts given, grown by the lasting findings that none of them has, and newborn alerts for the rest.
 
-    A newborn whose id is that of an alert given (its first leader was withdrawn and came back) is that alert.
+    A newborn whose id is that of an alert given (its first leader was withdrawn and came back) is that alert. A
+    resolved alert that one of its findings opens again can be joined as well.
     """
     grown = dict(given)
     owner = _owners(given.values())
-    fresh = [finding for finding in alertable if finding.ended is None and finding.id not in owner]
-    for incident in incidents(fresh):
+    lasting = [finding for finding in alertable if finding.ended is None]
+    opened = {owner[finding.id] for finding in lasting if finding.id in owner}
+    for incident in incidents([finding for finding in lasting if finding.id not in owner]):
         lead = telling_order(incident)[0]
-        joinable = [alert for alert in grown.values() if alert.state != "resolved"]
+        joinable = [alert for alert in grown.values() if alert.state != "resolved" or alert.id in opened]
         target = nearest(incident, joinable, now) or _born(lead, matched[lead.id], now)
         grown[target.id] = _join(grown.get(target.id, target), incident)
+        opened.add(target.id)
     return grown
 
 

@@ -1,6 +1,6 @@
 """Rules: which findings somebody is told of, how urgently, and after how long.
 
-The first rule that matches decides. The default rules, in order:
+The first rule that matches decides. The default rules, in order; all but `no_data` fire after SETTLING:
 
 | rule | matches | severity |
 |---|---|---|

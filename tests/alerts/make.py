@@ -1,9 +1,11 @@
 """Findings and alerts for the tests of alerts: one place for the fields that a test does not care about."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
+from alerts.rules import DEFAULT_RULES
 from records.alert import Alert
 from records.finding import Finding, Span
 from records.signal import Kind, Signal
@@ -13,6 +15,9 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 NOON = 1_763_726_400_000_000
 """2025-11-21 12:00 UTC, microseconds."""
+
+AT_ONCE = tuple(replace(rule, for_=0) for rule in DEFAULT_RULES)
+"""The default rules without their settling: for tests of what comes after it."""
 
 TITLES = {
     "response_words": Signal("response_words", Kind.NUMERIC, "response words", "style", unit="words"),

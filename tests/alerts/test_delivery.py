@@ -8,10 +8,10 @@ import pytest
 from alerts.delivery import SCHEDULE, Receiver, attempt, due, plan
 from alerts.lifecycle import advance
 from alerts.notify import Webhook, open_client
-from alerts.rules import DEFAULT_RULES, Rule
+from alerts.rules import Rule
 from records.alert import Alert, State, Transition
 from records.notification import Notification, Outcome
-from tests.alerts.make import HOUR, NOON, TITLES, alert, finding
+from tests.alerts.make import AT_ONCE, HOUR, NOON, TITLES, alert, finding
 from tests.alerts.site import Site
 
 NOW = 1_763_726_400.0
@@ -71,8 +71,8 @@ def test_a_receiver_that_was_gone_gets_rows_that_say_so() -> None:
 
 
 def test_a_finding_becomes_one_message_when_it_fires_and_one_when_it_is_over() -> None:
-    alerts, fired = advance([], [finding()], DEFAULT_RULES, NOON, TITLES)
-    _, resolved = advance(alerts, [finding(ended=NOON)], DEFAULT_RULES, NOON + HOUR, TITLES)
+    alerts, fired = advance([], [finding()], AT_ONCE, NOON, TITLES)
+    _, resolved = advance(alerts, [finding(ended=NOON)], AT_ONCE, NOON + HOUR, TITLES)
     assert [each.state for each in plan([*fired, *resolved], [ONCALL], NOW)] == ["firing", "resolved"]
     _, pending = advance([], [finding()], [Rule("patient", for_=HOUR)], NOON, TITLES)
     assert plan(pending, [ONCALL], NOW) == []

@@ -10,7 +10,7 @@ from alerts.lifecycle import ENDED, REVISED, UNFIRED, advance
 from alerts.rules import DEFAULT_RULES, Rule
 from records.alert import Alert, State
 from records.finding import Finding
-from tests.alerts.make import HOUR, MINUTE, NOON, TITLES, finding
+from tests.alerts.make import AT_ONCE, HOUR, MINUTE, NOON, TITLES, finding
 
 FOR = (Rule("patient", for_=10 * MINUTE),)
 KEEP = (Rule("sticky", keep_firing_for=20 * MINUTE),)
@@ -21,7 +21,7 @@ END = NOON + 2 * MINUTE
 class Course:
     """Runs a course of (minutes after noon, findings) through `advance` and keeps the transitions."""
 
-    rules: tuple[Rule, ...] = DEFAULT_RULES
+    rules: tuple[Rule, ...] = AT_ONCE
     alerts: list[Alert] = field(default_factory=list)
     told: list[tuple[State | None, State]] = field(default_factory=list)
 
@@ -34,26 +34,38 @@ class Course:
 @pytest.mark.parametrize(
     ("rules", "course", "expected", "resolution"),
     [
-        (DEFAULT_RULES, [(0, [finding()])], [(None, "firing")], ""),
-        (DEFAULT_RULES, [(0, [finding()]), (5, [finding()])], [(None, "firing")], ""),
+        (AT_ONCE, [(0, [finding()])], [(None, "firing")], ""),
+        (AT_ONCE, [(0, [finding()]), (5, [finding()])], [(None, "firing")], ""),
         (FOR, [(0, [finding()])], [(None, "pending")], ""),
         (FOR, [(0, [finding()]), (9, [finding()])], [(None, "pending")], ""),
         (FOR, [(0, [finding()]), (10, [finding()])], [(None, "pending"), ("pending", "firing")], ""),
         (FOR, [(0, [finding()]), (5, [finding(ended=END)])], [(None, "pending"), ("pending", "resolved")], UNFIRED),
         (FOR, [(0, [finding()]), (5, [])], [(None, "pending"), ("pending", "resolved")], REVISED),
-        (DEFAULT_RULES, [(0, [finding()]), (5, [finding(ended=END)])], [(None, "firing"), ("firing", "resolved")], ENDED),
-        (DEFAULT_RULES, [(0, [finding()]), (5, [])], [(None, "firing"), ("firing", "resolved")], REVISED),
+        (AT_ONCE, [(0, [finding()]), (5, [finding(ended=END)])], [(None, "firing"), ("firing", "resolved")], ENDED),
+        (AT_ONCE, [(0, [finding()]), (5, [])], [(None, "firing"), ("firing", "resolved")], REVISED),
         (
-            DEFAULT_RULES,
+            AT_ONCE,
             [(0, [finding()]), (5, [finding(verdict="calm", revision=1)])],
             [(None, "firing"), ("firing", "resolved")],
             REVISED,
         ),
         (
-            DEFAULT_RULES,
+            AT_ONCE,
             [(0, [finding()]), (5, [finding(verdict="small")])],
             [(None, "firing"), ("firing", "resolved")],
             ENDED,
+        ),
+        (DEFAULT_RULES, [(0, [finding()]), (5, [finding()])], [(None, "pending")], ""),
+        (DEFAULT_RULES, [(0, [finding()]), (10, [finding()])], [(None, "pending"), ("pending", "firing")], ""),
+        (DEFAULT_RULES, [(0, [finding()]), (5, [finding(ended=END)])], [(None, "pending"), ("pending", "resolved")], UNFIRED),
+        (DEFAULT_RULES, [(0, [finding(times_floor=9.0)])], [(None, "pending")], ""),
+        (DEFAULT_RULES, [(0, [finding(signal="error")])], [(None, "pending")], ""),
+        (DEFAULT_RULES, [(0, [finding(verdict="no_data")])], [(None, "firing")], ""),
+        (
+            DEFAULT_RULES,
+            [(0, [finding()]), (5, [finding(), finding("f2", verdict="no_data")])],
+            [(None, "pending"), ("pending", "firing")],
+            "",
         ),
         (KEEP, [(0, [finding()]), (5, [finding(ended=END)])], [(None, "firing")], ""),
         (KEEP, [(0, [finding()]), (5, [finding(ended=END)]), (21, [])], [(None, "firing")], ""),
@@ -65,7 +77,7 @@ class Course:
         ),
         (KEEP, [(0, [finding()]), (5, [])], [(None, "firing"), ("firing", "resolved")], REVISED),
         (
-            DEFAULT_RULES,
+            AT_ONCE,
             [(0, [finding()]), (5, [finding(ended=END)]), (10, [finding(revision=1)])],
             [(None, "firing"), ("firing", "resolved"), ("resolved", "firing")],
             "",
@@ -94,7 +106,7 @@ def test_an_alert_moves_along_the_table(
 
 @pytest.mark.parametrize("findings", [[], [finding(ended=END)], [finding(verdict="small")]])
 def test_what_is_over_or_small_gives_birth_to_no_alert(findings: list[Finding]) -> None:
-    assert advance([], findings, DEFAULT_RULES, NOON, TITLES) == ([], [])
+    assert advance([], findings, AT_ONCE, NOON, TITLES) == ([], [])
 
 
 def test_a_finding_that_no_rule_matches_alerts_nobody() -> None:
@@ -107,7 +119,7 @@ def test_one_incident_seen_by_many_signals_is_one_alert_led_by_the_most_telling(
         finding("b", signal="refusal", times_floor=4.0, since=NOON),
         finding("c", signal="refusal", times_floor=3.6, since=NOON + MINUTE, slice={"tags.tenant": "globex"}),
     ]
-    alerts, transitions = advance([], seen, DEFAULT_RULES, NOON + HOUR, TITLES)
+    alerts, transitions = advance([], seen, AT_ONCE, NOON + HOUR, TITLES)
     assert len(alerts) == len(transitions) == 1
     assert alerts[0].findings == ["c", "b", "a"]
     assert (alerts[0].signal, alerts[0].slice) == ("refusal", {"tags.tenant": "globex"})
@@ -116,9 +128,38 @@ def test_one_incident_seen_by_many_signals_is_one_alert_led_by_the_most_telling(
     assert alerts[0].since_last == seen[2].since
 
 
-def test_changes_that_began_hours_apart_are_two_alerts() -> None:
-    alerts, _ = advance([], [finding("a"), finding("b", since=NOON + 3 * HOUR)], DEFAULT_RULES, NOON + 4 * HOUR, TITLES)
-    assert [each.findings for each in alerts] == [["a"], ["b"]]
+def test_changes_that_began_and_came_up_hours_apart_are_two_alerts() -> None:
+    run = Course()
+    run.step(0, [finding("a")])
+    run.step(61, [finding("a"), finding("b", since=NOON + HOUR)])
+    assert [each.findings for each in run.alerts] == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize("onset", [-30 * HOUR, 0])
+def test_changes_that_come_up_together_are_one_alert_whatever_their_onsets(onset: int) -> None:
+    later = finding("b", since=NOON + onset, times_floor=1.0)
+    together, _ = advance([], [finding("a", since=NOON - 5 * HOUR), later], AT_ONCE, NOON, TITLES)
+    assert [each.findings for each in together] == [["a", "b"]]
+    run = Course()
+    run.step(0, [finding("a", since=NOON - 5 * HOUR)])
+    run.step(60, [finding("a", since=NOON - 5 * HOUR), later])
+    assert [each.findings for each in run.alerts] == [["a", "b"]]
+    assert (run.alerts[0].started_at, run.alerts[0].since_last) == (
+        min(NOON - 5 * HOUR, later.since),
+        max(NOON - 5 * HOUR, later.since),
+    )
+
+
+def test_an_alert_speaks_for_what_tells_most_once_things_have_settled() -> None:
+    run = Course(DEFAULT_RULES)
+    first = [finding("a")]
+    both = [*first, finding("b", signal="refusal", times_floor=9.0)]
+    run.step(0, first)
+    run.step(5, both)
+    fired = run.step(10, both)
+    assert run.told == [(None, "pending"), ("pending", "firing")]
+    assert (fired.findings, fired.signal, fired.severity) == (["b", "a"], "refusal", "critical")
+    assert fired.sentence.startswith("Refusals")
 
 
 def test_a_later_finding_joins_and_leads_but_the_words_stay() -> None:
@@ -173,6 +214,15 @@ def test_a_withdrawn_finding_that_comes_back_reopens_its_alert_instead_of_a_seco
     assert run.told == [(None, "firing"), ("firing", "resolved"), ("resolved", "firing")]
 
 
+def test_late_data_that_reopens_an_alert_and_shows_more_of_the_incident_makes_one_alert() -> None:
+    run = Course()
+    run.step(0, [finding("a")])
+    run.step(5, [finding("a", ended=END)])
+    again = run.step(10, [finding("a", revision=1), finding("b", signal="refusal", times_floor=1.0)])
+    assert len(run.alerts) == 1
+    assert again.findings == ["a", "b"]
+
+
 def test_an_alert_that_fires_anew_has_a_new_time_of_firing_and_new_words() -> None:
     run = Course()
     first = run.step(0, [finding()])
@@ -189,9 +239,9 @@ def test_a_finding_in_an_open_alert_does_not_reopen_an_older_one_that_also_had_i
     [old] = run.alerts
     run.step(5, [finding("a", ended=END), finding("b", times_floor=1.0, ended=END)])
     [resolved] = run.alerts
-    new, _ = advance([], [finding("b", times_floor=1.0)], DEFAULT_RULES, NOON + HOUR, TITLES)
+    new, _ = advance([], [finding("b", times_floor=1.0)], AT_ONCE, NOON + HOUR, TITLES)
     assert new[0].id != old.id
-    both, transitions = advance([resolved, *new], [finding("b", times_floor=1.0)], DEFAULT_RULES, NOON + HOUR, TITLES)
+    both, transitions = advance([resolved, *new], [finding("b", times_floor=1.0)], AT_ONCE, NOON + HOUR, TITLES)
     assert sorted(each.state for each in both) == ["firing", "resolved"]
     assert transitions == []
 
@@ -204,13 +254,13 @@ def test_the_shortest_patience_among_the_findings_decides() -> None:
 
 
 def test_alerts_of_other_applications_are_left_alone() -> None:
-    alerts, _ = advance([], [finding("a"), finding("b", application="sales")], DEFAULT_RULES, NOON, TITLES)
+    alerts, _ = advance([], [finding("a"), finding("b", application="sales")], AT_ONCE, NOON, TITLES)
     assert {each.application for each in alerts} == {"support", "sales"}
 
 
 def test_the_higher_revision_of_a_finding_counts() -> None:
     twice = [finding(ended=END, revision=1), finding()]
-    assert advance([], twice, DEFAULT_RULES, NOON, TITLES) == ([], [])
+    assert advance([], twice, AT_ONCE, NOON, TITLES) == ([], [])
 
 
 FINDINGS = st.builds(
@@ -234,7 +284,7 @@ FINDINGS = st.builds(
     revision=st.integers(0, 1),
 )
 STEPS = st.lists(st.lists(FINDINGS, max_size=6, unique_by=lambda each: each.id), min_size=1, max_size=6)
-RULES = st.sampled_from([DEFAULT_RULES, FOR, KEEP, (Rule("both", signal="r*", for_=HOUR, keep_firing_for=HOUR),)])
+RULES = st.sampled_from([DEFAULT_RULES, AT_ONCE, FOR, KEEP, (Rule("both", signal="r*", for_=HOUR, keep_firing_for=HOUR),)])
 
 
 @settings(max_examples=150, deadline=None)
@@ -271,3 +321,17 @@ def test_every_lasting_match_is_in_exactly_one_open_alert_and_ids_are_unique(
         if rules[-1].signal == "*":
             assert lasting <= set(holders)
         assert all(each.findings and each.sentence for each in alerts)
+
+
+@settings(max_examples=150, deadline=None)
+@given(STEPS, RULES, st.integers(5, 45))
+def test_no_alert_is_born_within_an_hour_of_another_that_is_open(
+    steps: list[list[Finding]], rules: tuple[Rule, ...], minutes: int
+) -> None:
+    alerts: list[Alert] = []
+    for number, findings in enumerate(steps):
+        now = NOON + number * minutes * MINUTE
+        came_up = [each.pending_at for each in alerts if each.state != "resolved"]
+        alerts, transitions = advance(alerts, findings, rules, now, TITLES)
+        born = sum(each.before is None for each in transitions)
+        assert born <= all(now - at > HOUR for at in came_up)
