@@ -62,7 +62,6 @@ def mark(alert: str, as_: str, config: str | None) -> None:
     Example:
       plumbline alerts mark 412 --as false_alarm -c plumbline.yaml
     """
-    import getpass
     import time
     from typing import cast
 
@@ -78,6 +77,17 @@ def mark(alert: str, as_: str, config: str | None) -> None:
         found = found or alerts.get(c, alert)
         if found is None:
             raise InputError(f"there is no alert {alert}; plumbline alerts list shows what there is")
-        alerts.mark(c, found.id, cast(Mark, as_), f"command line ({getpass.getuser()})", time.time_ns() // 1000)
+        alerts.mark(c, found.id, cast(Mark, as_), f"command line ({_user()})", time.time_ns() // 1000)
         given = alerts.numbers(c, [found.id])[found.id]
     click.echo(f"#{given} is marked {as_}: {found.sentence}")
+
+
+def _user() -> str:
+    """Who runs this, by name or, where the machine knows no name, by number."""
+    import getpass
+    import os
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
