@@ -1,4 +1,3 @@
-# mypy: disable-error-code="untyped-decorator"
 """A p-value that assumes no tail: a score's rank among the healthy windows' scores (statistics.md, section 5).
 
 p = (1 + number of scores at least as high) / (W' + 1), never below 1 / (W'/v + 1): windows that resemble their

@@ -1,4 +1,3 @@
-# mypy: disable-error-code="untyped-decorator"
 """How live traffic wobbles: sums over a baseline's healthy windows, and what is learned from them.
 
 Live traffic is never i.i.d.: its mix moves by the hour, along a few directions (statistics.md, section 4). The sums

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from records.decoding_body import split_body
 from records.decoding_checks import check_nul, check_schema, check_times, read_times
 from records.decoding_columns import feedback_frame, interaction_frame
 from records.decoding_fields import (
@@ -23,10 +23,7 @@ from records.decoding_fields import (
 from records.decoding_lines import MAX_LINE, Lines, Structs, count_unknown, decode_lines, split_lines
 from records.refusal import Cause, Refusal
 
-__all__ = [
-    "MAX_LINE", "Decoded", "Refusal", "decode_feedback", "decode_feedback_records", "decode_interactions",
-    "decode_records", "split_body",
-]  # fmt: skip
+__all__ = ["MAX_LINE", "Decoded", "Refusal", "decode_feedback_records", "decode_records", "split_body"]
 
 
 @dataclass(frozen=True)
@@ -51,31 +48,6 @@ class Decoded:
         return self.build()
 
 
-def split_body(data: bytes) -> list[bytes]:
-    """The records of an HTTP body, each on one line: of an array, of one object (on any number of lines) or of NDJSON.
-
-    A body that is none of these comes back as lines too, and is refused line by line.
-    """
-    body = data.strip()
-    if body[:1] == b"[":
-        try:
-            return [_on_one_line(bytes(item)) for item in _ARRAY.decode(body)]
-        except (msgspec.DecodeError, RecursionError):
-            return [_on_one_line(body)]
-    lines = body.split(b"\n")
-    if len(lines) > 1 and not _is_object(lines[0]) and _is_object(body):
-        return [_on_one_line(body)]
-    return [line for line in lines if line and not line.isspace()]
-
-
-def decode_interactions(data: bytes, accepted_at: int, *, max_line: int = MAX_LINE) -> Decoded:
-    """The interactions of one HTTP body (see split_body), accepted at `accepted_at`, microseconds since 1970.
-
-    `record` is 0 and `rows` the index in the body.
-    """
-    return _one_body(_interactions, data, accepted_at, max_line)
-
-
 def decode_records(
     values: Sequence[bytes], accepted_at: Sequence[int], *, max_line: int = MAX_LINE, strict: bool = True
 ) -> Decoded:
@@ -87,37 +59,9 @@ def decode_records(
     return _interactions(split_lines(values), np.asarray(accepted_at, np.int64), max_line, strict)
 
 
-def decode_feedback(data: bytes, accepted_at: int, *, max_line: int = MAX_LINE) -> Decoded:
-    """The feedback of one HTTP body; as decode_interactions, with a frame of FEEDBACK_SCHEMA."""
-    return _one_body(_feedback, data, accepted_at, max_line)
-
-
 def decode_feedback_records(values: Sequence[bytes], accepted_at: Sequence[int], *, max_line: int = MAX_LINE) -> Decoded:
     """The feedback of many log records; as decode_records, with a frame of FEEDBACK_SCHEMA."""
     return _feedback(split_lines(values), np.asarray(accepted_at, np.int64), max_line)
-
-
-_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-def _on_one_line(item: bytes) -> bytes:
-    """JSON without its line breaks: outside of strings they are space, inside they are not allowed."""
-    return item.replace(b"\n", b" ") if b"\n" in item else item
-
-
-def _is_object(data: bytes) -> bool:
-    try:
-        _OBJECT.decode(data)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return False
-    return True
-
-
-def _one_body(decode: Callable[..., Decoded], data: bytes, accepted_at: int, max_line: int) -> Decoded:
-    lines = split_body(data)
-    where = Lines(lines, np.zeros(len(lines), np.int32), np.arange(len(lines)))
-    return decode(where, np.array([accepted_at], np.int64), max_line)
 
 
 def _interactions(lines: Lines, accepted_at: NDArray[np.int64], max_line: int, strict: bool = True) -> Decoded:

@@ -2,6 +2,7 @@
 
     PlumblineError
     ├── ConfigError          a configuration file or value is wrong: file, line, key, what is expected
+    │   └── InvalidConfigError   everything that is wrong with one configuration (monitor.config)
     ├── InputError           a file or request cannot be read at all
     ├── StoreError           the database is of another version, or away
     └── DeliveryError        a notification could not be handed over

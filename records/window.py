@@ -32,7 +32,8 @@ class Code(IntEnum):
 
 @dataclass(slots=True)
 class Window:
-    """`traffic` interactions in all, and arrays (R,) in the order of the application's registry of comparisons; what was not compared is nan or ABSENT.
+    """`traffic` interactions in all, and arrays (R,) in the order of the application's registry of comparisons; what was
+    not compared is nan or ABSENT.
 
     n: values judged; value: their mean, or the share of the last cell; score, log_p, evidence, threshold: decades;
     js, smd: effects of this window alone; floors: effect over its floor, since the change where one is open;

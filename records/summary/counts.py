@@ -1,4 +1,7 @@
-"""Counts per (signal, cell key): the exact, mergeable part of a pane. Entries are sorted by signal, then key, and never zero."""
+"""Counts per (signal, cell key): the exact, mergeable part of a pane.
+
+Entries are sorted by signal, then key, and never zero.
+"""
 
 from dataclasses import dataclass
 

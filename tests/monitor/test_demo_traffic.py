@@ -14,7 +14,7 @@ from scipy import stats
 from monitor.demo.story import DAY, HOUR, WINDOW, Incident, Story
 from monitor.demo.texts import pools
 from monitor.demo.traffic import TENANTS, TOOLS, batches, daily_rate, feedback, interactions, topic_shares
-from records.codec import decode_feedback, decode_interactions
+from records.codec import decode_feedback_records, decode_records
 from records.columns import Columns
 from signals import compute
 
@@ -54,7 +54,7 @@ class Traffic:
 
 def traffic(story: Story, *spans: tuple[int, int]) -> Traffic:
     made = [lines for start, end in spans for _, lines in batches(story, end, since=start)]
-    decoded = decode_interactions(b"\n".join(line for lines in made for line in lines), max(end for _, end in spans))
+    decoded = decode_records([b"\n".join(line for lines in made for line in lines)], [max(end for _, end in spans)])
     assert not decoded.refused and not decoded.unknown
     return Traffic(decoded.frame, compute(decoded.frame), np.repeat(np.arange(len(made)), [len(lines) for lines in made]))
 
@@ -176,7 +176,7 @@ def test_ratings_come_in_the_window_after_and_name_calls_that_exist() -> None:
     for start in range(START + WINDOW, START + 10 * HOUR, WINDOW):
         known = {row["id"]: micros(row["timestamp"]) for row in rows(interactions(story, start - WINDOW).lines)}
         given_now = rows(feedback(story, start))
-        assert not decode_feedback(b"\n".join(feedback(story, start)), start + WINDOW).refused
+        assert not decode_feedback_records([b"\n".join(feedback(story, start))], [start + WINDOW]).refused
         for row in given_now:
             at = micros(row["timestamp"])
             assert start <= at < start + WINDOW and 0 < at - known[row["interaction_id"]] < 2 * WINDOW

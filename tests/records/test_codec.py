@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from records.codec import Decoded, decode_interactions, decode_records, split_body
+from records.codec import Decoded, decode_records, split_body
 from records.hashing import hash_text
 from records.interaction import INTERACTION_SCHEMA
 from records.refusal import REASONS
@@ -16,6 +16,10 @@ from tests.records.codec_examples import ACCEPTED_AT, POISON, line, raw
 
 def decode(*values: bytes) -> Decoded:
     return decode_records(values, [ACCEPTED_AT] * len(values))
+
+
+def decode_body(body: bytes) -> Decoded:
+    return decode(b"\n".join(split_body(body)))
 
 
 def only(data: bytes) -> dict[str, object]:
@@ -161,7 +165,7 @@ def test_the_future_is_judged_against_each_records_own_time() -> None:
 
 
 def test_nothing_gives_an_empty_frame() -> None:
-    for decoded in (decode(), decode(b""), decode(b"{"), decode_interactions(b"", ACCEPTED_AT)):
+    for decoded in (decode(), decode(b""), decode(b"{"), decode_body(b"")):
         assert decoded.frame.schema == INTERACTION_SCHEMA
         assert len(decoded.frame) == 0
 
@@ -176,6 +180,16 @@ BODIES = {
     "a broken array": (b'[{"a": 1},\n', [b'[{"a": 1},']),
     "a broken object": (b'{"a":\n1', [b'{"a":', b"1"]),
     "a deep array": (b"[" * 100_000, [b"[" * 100_000]),
+    "a broken element": (b'[{"a": 1}, {"a": }, {"a":\n3}]', [b'{"a": 1}', b'{"a": }', b'{"a":\r3}']),
+    "a word as an element": (b'[{"a": "[,]\\"}"},nul,"]"]', [b'{"a": "[,]\\"}"}', b"nul", b'"]"']),
+    "a line break in a string": (b'[{"a": "b\nc"}, 1]', [b'{"a": "b\rc"}', b"1"]),
+    "brackets that do not match": (b'[{"a": 1], {"a": 2}]', [b'{"a": 1]', b'{"a": 2}']),
+    "a bracket too many": (b'[{"a": [}, {"a": 2}]', [b'[{"a": [}, {"a": 2}]']),
+    "an element that is not there": (b'[{"a": 1},]', [b'[{"a": 1},]']),
+    "more after an array": (b"[1] 2", [b"[1] 2"]),
+    "a string without an end": (b'[{"a": 1}, "b]', [b'[{"a": 1}, "b]']),
+    "two megabytes of quotes without an end": (b'[nul, "' + b'\\"' * 2**20, [b'[nul, "' + b'\\"' * 2**20]),
+    "a deep element": (b"[1," + b"[" * 5_000 + b"]" * 5_000 + b"]", [b"1", b"[" * 5_000 + b"]" * 5_000]),
 }
 
 
@@ -186,10 +200,29 @@ def test_a_body_is_an_array_an_object_or_lines(name: str) -> None:
 
 
 def test_a_body_that_is_an_array_is_indexed_by_its_items() -> None:
-    decoded = decode_interactions(b"[" + line(id="a") + b",\n7," + line(id="b") + b"]", ACCEPTED_AT)
+    decoded = decode_body(b"[" + line(id="a") + b",\n7," + line(id="b") + b"]")
     assert decoded.rows.tolist() == [0, 2]
     assert decoded.record.tolist() == [0, 0]
     assert [(r.index, r.reason) for r in decoded.refused] == [(1, "wrong_type")]
+
+
+UNBALANCED = {"truncated", "100,000 levels of nothing"}
+
+
+@pytest.mark.parametrize("name", sorted(POISON.keys() - UNBALANCED))
+def test_a_poisonous_element_of_an_array_is_refused_alone(name: str) -> None:
+    data, field, reason, _ = POISON[name]
+    decoded = decode_body(b"[" + b" ,\n".join([line(id="before"), data, line(id="after")]) + b"]")
+    assert decoded.frame["id"].to_list() == ["before", "after"]
+    assert [(r.index, r.field, r.reason, r.line) for r in decoded.refused] == [(1, field, reason, data)]
+
+
+@given(st.binary(max_size=60) | st.text('[]{},:"\\\n 1a', max_size=60).map(str.encode))
+def test_any_body_becomes_lines_that_hold_all_but_space_and_punctuation(body: bytes) -> None:
+    lines = split_body(b"[" + body)
+    assert all(line and b"\n" not in line for line in lines)
+    kept = b"".join(lines)
+    assert all(kept.count(byte) == body.count(byte) for byte in (b"a", b"1", b":", b'"'))
 
 
 def test_a_decision_does_not_depend_on_the_depth_of_the_callers_stack() -> None:
@@ -236,7 +269,7 @@ def test_what_was_written_is_what_is_read(interactions: list[dict[str, object]],
     assert not decoded.refused
     assert decoded.frame.equals(expected)
     assert decode(b"\n".join(lines)).frame.equals(decoded.frame)
-    assert decode_interactions(b"[" + b",".join(lines) + b"]", ACCEPTED_AT).frame.equals(decoded.frame)
+    assert decode_body(b"[" + b",".join(lines) + b"]").frame.equals(decoded.frame)
 
 
 SMALL_POISON = sorted(name for name, entry in POISON.items() if len(entry[0]) < 10_000)

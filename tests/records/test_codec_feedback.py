@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from records.codec import decode_feedback, decode_feedback_records
+from records.codec import decode_feedback_records
 from records.interaction import FEEDBACK_SCHEMA
 from tests.records.codec_examples import ACCEPTED_AT
 
@@ -28,14 +28,14 @@ VALUES: dict[str, tuple[Any, float | None, str | None]] = {
 @pytest.mark.parametrize("name", VALUES)
 def test_a_value_is_a_number_or_a_text(name: str) -> None:
     value, number, text = VALUES[name]
-    frame = decode_feedback(line(value=value), ACCEPTED_AT).frame
+    frame = decode_feedback_records([line(value=value)], [ACCEPTED_AT]).frame
     assert frame.schema == FEEDBACK_SCHEMA
     assert frame.row(0) == ("a-1", "support", 1_767_225_540_000_000, "rating", number, text, "application")
 
 
 @pytest.mark.parametrize("source", ["human", "judge", "application"])
 def test_a_source_is_kept(source: str) -> None:
-    assert decode_feedback(line(source=source), ACCEPTED_AT).frame["source"].to_list() == [source]
+    assert decode_feedback_records([line(source=source)], [ACCEPTED_AT]).frame["source"].to_list() == [source]
 
 
 REFUSED: dict[str, tuple[bytes, str, str]] = {
@@ -66,4 +66,4 @@ def test_feedback_that_is_wrong_is_refused_and_the_rest_is_kept(name: str) -> No
 
 
 def test_nothing_gives_an_empty_frame() -> None:
-    assert decode_feedback(b"[]", ACCEPTED_AT).frame.schema == FEEDBACK_SCHEMA
+    assert decode_feedback_records([], []).frame.schema == FEEDBACK_SCHEMA
