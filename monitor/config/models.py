@@ -106,12 +106,6 @@ def _evaluation(value: Any) -> Any:
     return value
 
 
-def _content(value: Any) -> Any:
-    if value == "redacted":
-        raise PydanticCustomError("later", f"redacted is {LATER}; expected digest or full")
-    return value
-
-
 def _web(url: SecretStr) -> SecretStr:
     if re.match(r"^https?://[^/\s]+", url.get_secret_value()):
         return url
@@ -293,7 +287,7 @@ class Config(Model):
         default=(), description="hosts on private or link-local addresses that webhooks may be sent to, by name"
     )
     false_alarms: FalseAlarms = FalseAlarms()
-    content: Annotated[Literal["digest", "full"], BeforeValidator(_content)] = "digest"
+    content: Literal["digest", "redacted", "full"] = "digest"
     retention: Retention = Retention()
     deduplicate_within: Duration = HOUR
     applications: dict[Name, ApplicationConfig] = Field(default_factory=dict)

@@ -15,6 +15,7 @@ from monitor.store.positions import Position
 from records.pane import EMPTY, Pane, merge
 from records.pane_codec import decode_pane, encode_pane
 from records.window import DAY, HOUR, WINDOW
+from signals import redact
 from streams.panes import PaneKey
 
 ROLLED_UP = ("rolled up", 0)
@@ -93,8 +94,8 @@ def keep(state: State, c: Connection, batch: Batch) -> None:
         slices.add(c, *value)
     _keep_ids(state, c, batch)
     _keep_letters(state, c, batch)
-    if state.config().content == "full":
-        _keep_contents(c, batch)
+    if state.config().content != "digest":
+        _keep_contents(state, c, batch)
     state.next_offset = batch.records[-1].offset + 1
     state.watermarks |= batch.watermarks
     positions.put(c, state.topic, state.partition, Position(state.next_offset, state.watermarks))
@@ -129,9 +130,14 @@ def _keep_letters(state: State, c: Connection, batch: Batch) -> None:
         dead_letters.put(c, letters)
 
 
-def _keep_contents(c: Connection, batch: Batch) -> None:
-    for name in batch.frame["application"].unique().to_list() if len(batch.frame) else ():
-        mine = np.flatnonzero((batch.frame["application"] == name).to_numpy())
-        texts = batch.frame.select("prompt", "response")[mine].iter_rows()
-        own = zip(batch.hashes[mine].tolist(), batch.start[mine].tolist(), texts, strict=True)
-        contents.put(c, name, [Content(id_hash, start, *text) for id_hash, start, text in own])
+def _keep_contents(state: State, c: Connection, batch: Batch) -> None:
+    """Prompts and responses, as they came or without what is personal in them."""
+    if not len(batch.frame):
+        return
+    texts = batch.frame.select("application", "prompt", "response")
+    if state.config().content == "redacted":
+        texts = texts.with_columns(redact(texts["prompt"]), redact(texts["response"]))
+    for name in texts["application"].unique().to_list():
+        mine = np.flatnonzero((texts["application"] == name).to_numpy())
+        rows = zip(batch.hashes[mine].tolist(), batch.start[mine].tolist(), texts[mine].iter_rows(), strict=True)
+        contents.put(c, name, [Content(id_hash, start, *text) for id_hash, start, (_, *text) in rows])

@@ -80,7 +80,7 @@ def test_config_check_says_file_line_and_key_of_everything_wrong(tmp_path: Path,
     assert run(["config", "check", str(path)]) == 2
     said = capsys.readouterr()
     assert said.err.splitlines() == [
-        f"{path}:1: content: expected digest or full, got al",
+        f"{path}:1: content: expected one of digest, redacted, full, got al",
         f"{path}:3: retention.pane: unknown key; did you mean panes?",
     ]
     assert said.out == ""

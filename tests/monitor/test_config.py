@@ -88,7 +88,7 @@ WRONG = {
     "value for section": ("retention: 7d", "p.yaml:1: retention: expected a section (key: value)"),
     "value for list": ("applications: {a: {slices: model}}", "applications.a.slices: expected a list"),
     "list for section": ("applications: [a]", "p.yaml:1: applications: expected a section (key: value)"),
-    "choice": ("content: ful", "content: expected digest or full; did you mean full, got ful"),
+    "choice": ("content: ful", "content: expected one of digest, redacted, full; did you mean full, got ful"),
     "slice": ("applications: {a: {slices: [user]}}", "applications.a.slices[0]: expected tags.<name> or one of model"),
     "slice twice": ("applications: {a: {slices: [model, model]}}", "expected each entry once, model is there twice"),
     "horizon": ("applications: {a: {horizons: [7m]}}", "horizons[0]: expected a multiple of 5m"),
@@ -133,7 +133,6 @@ LATER = {
     "cohort": ("applications: {a: {baselines: [{cohort: {slice: model}}]}}", "baselines[0].cohort: not available yet"),
     "judge": ("applications: {a: {evaluations: [judge: {name: x}]}}", "evaluations[0]: judge is not available yet"),
     "slack": ("alerts: {receivers: [{name: a, slack: {}}]}", "alerts.receivers[0].slack: not available yet"),
-    "redacted": ("content: redacted", "content: redacted is not available yet in this version"),
 }
 
 
