@@ -22,11 +22,13 @@ def telling_order(findings: Sequence[Finding]) -> list[Finding]:
 
     The leader: among those whose effect (multiples of its floor) reaches 80 % of the largest, the one with the
     narrowest slice (most dimensions named; all traffic names none), then the lowest id. NaN counts as no effect.
+    Signals of data quality echo what another signal says more plainly: they lead only where there is no other.
     """
-    ranked = sorted(findings, key=lambda finding: (-_effect(finding), finding.id))
+    ranked = sorted(findings, key=lambda finding: (_echoes(finding), -_effect(finding), finding.id))
     if not ranked:
         return []
-    near = [finding for finding in ranked if _effect(finding) >= AS_TELLING * _effect(ranked[0])]
+    plain = [finding for finding in ranked if _echoes(finding) == _echoes(ranked[0])]
+    near = [finding for finding in plain if _effect(finding) >= AS_TELLING * _effect(plain[0])]
     leader = min(near, key=lambda finding: (-len(finding.slice), finding.id))
     return [leader, *(finding for finding in ranked if finding is not leader)]
 
@@ -58,6 +60,10 @@ def nearest(incident: Sequence[Finding], alerts: Sequence[Alert], now: int) -> A
 
 def _gap(alert: Alert, first: int, last: int) -> int:
     return max(0, alert.started_at - last, first - max(alert.started_at, alert.since_last))
+
+
+def _echoes(finding: Finding) -> bool:
+    return finding.signal.startswith("quality.")
 
 
 def _effect(finding: Finding) -> float:

@@ -236,7 +236,8 @@ def effects(
     """Jensen-Shannon distance, difference of means in standard deviations, and effect over its floor, each (C,).
 
     A distance is never 0, however little differs: `unbiased` takes off what chance alone adds to its square, which is
-    (K - 1) / (8 ln 2) (1/n + 1/N) to first order.
+    (K - 1) / (8 ln 2) (1/n + 1/N) to first order; and a ratio counts however few its events are, so that a rare share
+    is not taken for recovered because an hour held too few of them.
     """
     js = jensen_shannon(base.cells, now.cells)
     if unbiased:
@@ -244,7 +245,7 @@ def effects(
         js = np.sqrt(np.maximum(js**2 - (traits.k - 1) / (8 * np.log(2)) * (1 / n + 1 / total), 0.0))
     smd = np.where(traits.numeric, standardised_mean_difference(base.mean, base.variance, now.mean()), np.nan)
     ratio, events = ratios(base, traits, now)
-    return js, smd, times_floor(js, smd, ratio, events)
+    return js, smd, times_floor(js, smd, ratio, np.where(unbiased, np.inf, events))
 
 
 def ratios(base: Base, traits: Traits, now: Tally) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
