@@ -205,9 +205,9 @@ def distribution_label(view: SignalView) -> str:
     )
 
 
-def _grid(low: float, top: float, cells: int) -> NDArray[np.float64]:
-    """Round edges (C + 1,) of about `cells` equal cells over [low, top]."""
-    rough = (top - low) / cells
+def _grid(low: float, top: float, cells: int, least: float) -> NDArray[np.float64]:
+    """Round edges (C + 1,) of about `cells` equal cells over [low, top], none narrower than `least`."""
+    rough = max((top - low) / cells, least)
     power = 10.0 ** np.floor(np.log10(rough))
     width = power * min(NICE, key=lambda step: abs(np.log(step * power / rough)))
     first = np.floor(low / width + 1e-9) * width
@@ -215,18 +215,19 @@ def _grid(low: float, top: float, cells: int) -> NDArray[np.float64]:
 
 
 def even_cells(
-    edges: NDArray[np.float64], reference: NDArray[np.float64], now: NDArray[np.float64], cells: int = 20
+    edges: NDArray[np.float64], reference: NDArray[np.float64], now: NDArray[np.float64], cells: int = 20, least: float = 0.0
 ) -> tuple[DistributionCell, ...]:
     """Histograms on uneven buckets as shares on about `cells` equal ones with round edges, for drawing only.
 
     `edges` (B + 1,) in the display unit, ascending; `reference` and `now` (B,) counts. A bucket's count is
-    spread evenly over its width. The last cell is open and holds what lies above the 98th centile of both.
+    spread evenly over its width; no cell is narrower than `least`. The last cell is open: it holds what lies above the
+    98th centile of both.
     """
     below = [np.concatenate([[0.0], np.cumsum(c) / max(float(c.sum()), 1.0)]) for c in (reference, now)]
     full = [c for c in below if c[-1] > 0]
     low = min((float(edges[np.argmax(c > 0) - 1]) for c in full), default=float(edges[0]))
     top = max((float(edges[np.argmax(c >= 0.98)]) for c in full), default=low)
-    grid = _grid(low, top if top > low else low + max(abs(low), 1.0), cells)
+    grid = _grid(low, top if top > low else low + max(abs(low), 1.0), cells, least)
     inside = [np.interp(grid, edges, c) for c in below]
     shares = [np.diff(np.concatenate([c[:-1], total[-1:]])) for c, total in zip(inside, below, strict=True)]
     opened = max(float(total[-1] - c[-1]) for c, total in zip(inside, below, strict=True)) > 1e-9

@@ -84,7 +84,7 @@ def short(value: int) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Three significant digits, thousands apart, a real minus sign; "–" where there is no value."""
+    """Three significant digits (two below 1), thousands apart, a real minus sign; "–" where there is no value."""
     if value is None or value != value:
         return "–"
     size = abs(value)
@@ -92,7 +92,7 @@ def figure(value: float | None) -> str:
         text = f"{size:,.0f}".replace(",", SPACE)
     elif size >= 9.995:
         text = f"{size:.1f}"
-    elif size >= 0.01 or size == 0:
+    elif size >= 1 or size == 0:
         text = f"{size:.2f}"
     else:
         text = f"{size:.2g}"

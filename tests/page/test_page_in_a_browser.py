@@ -128,10 +128,10 @@ def test_pointing_at_a_cell_says_what_it_is_and_a_click_opens_the_signal(address
     page = open_page(address + OVERVIEW)
     gap = page.locator("[data-signal='response.words'] .gap").bounding_box()
     assert gap is not None
-    page.mouse.move(gap["x"] + 850, gap["y"])
+    page.mouse.move(gap["x"] + gap["width"] - 40, gap["y"])
     expect(page.locator(".tip")).to_contain_text("response words")
     expect(page.locator(".tip")).to_contain_text("tenant=acme")
-    page.mouse.click(gap["x"] + 850, gap["y"])
+    page.mouse.click(gap["x"] + gap["width"] - 40, gap["y"])
     page.wait_for_url("**/signals/response.words")
 
 
@@ -224,7 +224,7 @@ def test_hostile_names_and_values_are_shown_as_text(open_page: Open) -> None:
         assert page.evaluate("() => JSON.parse(document.getElementById('board-data').textContent).rows[0].title") == HOSTILE
         gap = page.locator(".row .gap").bounding_box()
         assert gap is not None
-        page.mouse.move(gap["x"] + 850, gap["y"])
+        page.mouse.move(gap["x"] + gap["width"] - 40, gap["y"])
         expect(page.locator(".tip")).to_contain_text("<script>")
         page.locator(".row .name").click()
         expect(page.get_by_role("heading")).to_have_text("Nothing here")

@@ -98,7 +98,7 @@ function outlines(row, room, top, height, colour) {
       const wide = textWidth(period.label) + 6;
       const after = x + width + wide < room.left + room.width;
       const words = text(period.label, after ? x + width + 6 : x - 6, top + height / 2, colour("text-2"), { align: after ? "left" : "right" });
-      const ground = rect(after ? x + width + 2 : x - wide - 2, top, wide + 2, height, { fill: colour("surface") });
+      const ground = rect(after ? x + width + 2 : x - wide - 4, top, wide + 2, height, { fill: colour("surface") });
       shapes.push(ground, words);
     }
   }
