@@ -219,7 +219,7 @@ def _without_slices(reference: File, current: File, found: Comparisons) -> dict[
             base = _minus(base_all, part.cells.tally(reference.panes.get(where, EMPTY)))
             now = _minus(now_all, part.cells.tally(current.panes.get(where, EMPTY)))
             rest = Base(base.cells, base.mean(), base.variance(), base.n)
-            out[where] = np.nan_to_num(effects(rest, calibration.traits.select(slice(0, len(part.index))), now)[2])
+            out[where] = np.nan_to_num(effects(rest, calibration.traits.select(part.index), now)[2])
     return out
 
 
