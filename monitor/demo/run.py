@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alerts.numbers import clock, count
+from monitor.api.app import now_us
 from monitor.api.intake import Topic
 from monitor.config import ConfigSource, parse
 from monitor.demo.story import DAY, HOUR, WINDOW, Story
@@ -62,13 +63,13 @@ class Options:
 
 
 class Demo:
-    """One run: `service` is entered already; `say` takes lines for people."""
+    """One run of the story that ends at `now` (microseconds): `service` is entered already; `say` takes lines for people."""
 
-    def __init__(self, service: Service, options: Options, say: Say):
+    def __init__(self, service: Service, options: Options, say: Say, now: int):
         self._service, self._options, self._say = service, options, say
         self._began = time.monotonic()
         self._stopped = threading.Event()
-        self.story = options.story(time.time_ns() // 1000)
+        self.story = options.story(now)
         self.teller = Teller(service.store, APPLICATION, self.story.start, service.url, say)
         self.reached = self.story.start
 
@@ -113,13 +114,10 @@ class Demo:
                 self._stopped.wait(max(0.0, PACE - (time.monotonic() - began)))
 
     def _announce(self, window: int) -> None:
-        for incident in self.story.incidents:
-            if window == incident.start:
-                self._say(f"{clock(window)}  story: {incident.description}")
-            if window == incident.end:
-                self._say(f"{clock(window)}  story: that is over, healthy again")
-        if (window - self.story.history_end) % HOUR == 0:
-            self._say(f"{clock(window)}  …")
+        if (window - self.story.history_end) % HOUR:
+            return
+        incident = next((one for one in self.story.incidents if one.start <= window < one.end), None)
+        self._say(f"{clock(window)}  {incident.description if incident else 'all is healthy'}")
 
     def _present(self) -> None:
         if self._options.fast:
@@ -130,8 +128,7 @@ class Demo:
             batch = interactions(self.story, window)
             at = 0
             while at < len(batch.lines) and not self._over():
-                now = time.time_ns() // 1000
-                due = int((batch.arrivals <= now).sum())
+                due = int((batch.arrivals <= now_us()).sum())
                 if due > at:
                     self._offer("interactions", batch.lines[at:due])
                     at = due
@@ -153,7 +150,7 @@ class Demo:
 
     def _offer(self, topic: Topic, lines: list[bytes]) -> None:
         if lines:
-            self._service.intake.offer(topic, [b"\n".join(lines)], time.time_ns() // 1000).result()
+            self._service.intake.offer(topic, [b"\n".join(lines)], now_us()).result()
 
     def _counted(self, most: int) -> bool:
         """Waits until at most so many lines are uncounted; whether the service still counts."""
@@ -183,7 +180,7 @@ def run(options: Options, say: Say) -> int:
     with service(options) as running:
         say(f"plumbline is at {running.url}")
         open_page(running.url)
-        demo = Demo(running, options, say)
+        demo = Demo(running, options, say, now_us())
         obey_signals(running)
         feeder = threading.Thread(target=_feed, args=(demo, running), name="demo", daemon=True)
         feeder.start()
