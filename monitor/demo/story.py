@@ -100,6 +100,6 @@ class Story:
                 starts[2] + length,
                 {"tags.tenant": "initech"},
                 _FAILURE_SIGNALS,
-                "initech is refused 12 % instead of 2 %, and 5 % instead of 0.5 % of its calls fail",
+                "initech is refused 30 % instead of 2 %, and 12 % instead of 0.5 % of its calls fail",
             ),
         )

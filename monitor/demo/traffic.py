@@ -204,9 +204,9 @@ def _draw(story: Story, window_start: int, rng: np.random.Generator) -> _Draw:
         for incident, touched in zip(story.incidents, (model == 0, tenant == "globex", tenant == "initech"), strict=True)
     )
     topic = np.where(pasting & (rng.random(n) < 0.8), DEVELOPERS, topic)
-    refused = rng.random(n) < np.where(failing, 0.12, 0.02)
+    refused = rng.random(n) < np.where(failing, 0.30, 0.02)
     style = np.where(refused, REFUSAL, np.where(listing, LISTED, PLAIN))
-    u, chance = rng.random(n), np.where(failing, 0.05, 0.005)
+    u, chance = rng.random(n), np.where(failing, 0.12, 0.005)
     failure = np.where(u < chance / 2, _TIMEOUT, np.where(u < chance, _RATE_LIMITED, _OK))
     return _Draw(_ids(story, window_start, n), timestamp, arrival, user, model, topic, style, failure)
 

@@ -1,0 +1,56 @@
+# One command for laptop and CI. Everything installs into .venv; tests install what they need where they may.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 4000
+SEED ?= 1
+
+.PHONY: help install demo test test-faults lint bench bench-rates bench-scenarios screenshots clean
+
+help:  ## what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[evaluation,postgresql,test]'
+	touch $@
+
+install: $(VENV)/.installed  ## a virtual environment with everything but nannyml
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+demo: $(VENV)/.demo  ## a simulated service with three incidents, in one process; the page is on http://127.0.0.1:4000
+	$(BIN)/plumbline demo --port $(PORT) --seed $(SEED)
+
+lint: install  ## style, types, floors
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: install lint  ## everything that runs in minutes
+	./scripts/test-tools
+	$(BIN)/pytest -m 'not faults'
+
+test-faults: install  ## kills, crashes and the runs over many seeds
+	./scripts/test-tools
+	$(BIN)/pytest -m faults --timeout 3000
+
+bench: install  ## speed, as ratios within one run
+	$(BIN)/python -m bench.speed
+
+bench-rates: install  ## false alarms and delays on simulated streams
+	$(BIN)/python -m bench.rates
+
+bench-scenarios: install  ## real data through the real pipeline
+	$(BIN)/python -m bench.scenarios
+
+screenshots: install  ## docs/images from a demo
+	./scripts/screenshots
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
