@@ -24,6 +24,10 @@ MOST_WINDOWS = 2016
 """Windows in one answer: a week of them."""
 Limit = Annotated[int, Query(ge=1, le=500, description="items a page")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
+_FINDING = (
+    "id", "application", "slice", "signal", "baseline", "comparison", "horizon", "window", "n", "reference_n", "since", "ended",
+    "effect", "times_floor", "p", "evidence", "threshold", "verdict", "detectable", "revision", "reasons",
+)  # fmt: skip
 _VERDICTS = {int(code): None if code is Code.ABSENT else code.name.lower() for code in Code}
 
 
@@ -53,7 +57,8 @@ def router(store: Store, source: ConfigSource, clock: Callable[[], int]) -> APIR
         with store.read() as c:
             end = _parse(until, "until") if until else courses.judged_through(c, application) or clock()
             start = _parse(since, "since") if since else end - DAY
-            start = -(-(_from_cursor(cursor) if cursor else start) // WINDOW) * WINDOW
+            start = max(_from_cursor(cursor) if cursor else start, courses.first(c, application) or 0)
+            start = -(-start // WINDOW) * WINDOW
             through = min(end, start + limit * WINDOW)
             found = reading.courses(c, wanted, start, through)
         return _items([_course(course) for course in found], str(through) if found and through < end else None)
@@ -173,7 +178,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "since": rfc3339(finding.since),
         "ended": _time(finding.ended),
     }
-    return msgspec.structs.asdict(finding) | times
+    return {name: getattr(finding, name) for name in _FINDING} | times
 
 
 def _alert(row: reading.Told) -> dict[str, Any]:

@@ -13,7 +13,10 @@ from monitor.cli import run
 from monitor.config import ConfigSource
 from monitor.demo.run import Options, service
 from monitor.demo.story import DAY
+from monitor.demo.telling import Teller
+from monitor.store import Store, alerts
 from tests.monitor.conftest import SECRET, Told
+from tests.store.make import NOON, alert
 
 
 def test_an_alert_names_the_slice_and_a_signal_of_the_first_incident(told: Told) -> None:
@@ -21,11 +24,29 @@ def test_an_alert_names_the_slice_and_a_signal_of_the_first_incident(told: Told)
     assert told.summary[-1].endswith("alarms before the first incident: 0")
 
 
-def test_what_happens_is_said_in_plain_lines_with_the_page_of_each_alert(told: Told) -> None:
+def test_what_happens_is_said_in_plain_lines(told: Told) -> None:
     assert told.lines[0] == "a healthy past of 0.75 days is sent, as fast as it is counted"
     assert any("the past is over after" in line for line in told.lines)
     assert any(line.endswith("atlas-large answers in long bold lists, under the same name") for line in told.lines)
-    assert any(line.startswith("over   Response ") for line in told.lines)
+    assert any(line.startswith(("ALERT  ", "over   ")) for line in told.lines)
+
+
+def test_each_alert_is_said_once_as_it_fires_with_its_page_and_once_when_it_is_over(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/plumbline.db")
+    store.upgrade()
+    lines: list[str] = []
+    teller = Teller(store, "support", 0, "http://127.0.0.1:4000", lines.append)
+    steps = ({"state": "pending"}, {"fired_at": NOON}, {"fired_at": NOON}, {"fired_at": NOON, "state": "resolved"})
+    for changes in steps:
+        with store.begin() as c:
+            alerts.put(c, [alert("a-1", **changes)])
+        teller.look()
+    store.close()
+    assert lines == [
+        "ALERT  Answers are longer for acme.",
+        "       http://127.0.0.1:4000/apps/support/signals/response.words?slice=tags.tenant:acme",
+        "over   Answers are longer for acme.",
+    ]
 
 
 def test_an_alert_reaches_the_receiver_signed(told: Told) -> None:
