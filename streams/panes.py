@@ -13,7 +13,7 @@ from records.hashing import hash_column
 from records.pane import DOCUMENTS, NO_MOMENTS, Pane
 from records.signal import Kind
 from records.summary.buckets import MISSING, bucket_keys
-from records.summary.counts import Counts, cap_categories
+from records.summary.counts import Counts, cap_categories, empty_counts
 from records.summary.sample import SAMPLE_SIZE, Sample, empty_sample
 from records.window import WINDOW
 
@@ -142,8 +142,8 @@ def _moments(values, codes, groups, resolution, out):  # type: ignore[no-untyped
             if g >= 0:
                 out[g, 0] += step
                 out[g, 1] += step * step
-                out[g, 2] = min(out[g, 2], values[i])
-                out[g, 3] = max(out[g, 3], values[i])
+                out[g, 2] = min(out[g, 2], values[i] + 0.0)  # there is one zero, whichever sign came first
+                out[g, 3] = max(out[g, 3], values[i] + 0.0)
 
 
 class _Coded(NamedTuple):
@@ -190,12 +190,14 @@ def _code(columns: Columns) -> list[_Coded]:
 
 
 def fold(columns: Columns, grouping: Grouping, ids: pl.Series, slices: Mapping[str, pl.Series]) -> list[Pane]:
-    """The panes of a batch, one for each key of the grouping; `ids` (n,) draw the sample.
+    """The panes of a batch, one for each key of the grouping; `ids` (n,), all different, draw the sample.
 
     Texts and samples are kept for all traffic only, to bound storage.
     """
     size, coded = len(grouping.keys), _code(columns)
-    groups, entries, moments = grouping.codes, [], np.tile(NO_MOMENTS, (size, len(coded), 1))
+    groups, moments = grouping.codes, np.tile(NO_MOMENTS, (size, len(coded), 1))
+    nothing = empty_counts()
+    entries = [(nothing.signal, nothing.signal, nothing.key, nothing.count)]
     all_traffic = int(groups[0].max(initial=-1)) + 1
     for s, c in enumerate(coded):
         of_items = groups[:1] if c.kind == Kind.TEXT else groups

@@ -6,6 +6,7 @@ Source: OpenTelemetry metrics data model, "ExponentialHistogram", base = 2**(2**
 """
 
 import math
+from math import isqrt
 
 import numba as nb
 import numpy as np
@@ -20,7 +21,10 @@ BAD = MISSING + 1
 OTHER = np.iinfo(np.int64).max
 """Reserved keys: no value, a value that cannot be, a category beyond those that are kept."""
 
-_BOUNDS = 2.0 ** (np.arange(SCALE) / SCALE)
+_BOUNDS = np.array([isqrt(isqrt(isqrt(isqrt(1 << (52 * SCALE + j))))) for j in range(SCALE)]) / 2**52
+"""The largest doubles that are not above 2**(j/16): a double is above one of them just where it is above the power."""
+_HIGHEST = math.nextafter(1024.0, 0.0)
+"""The exponent of the largest finite edge."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -62,10 +66,10 @@ def bucket_keys(values: NDArray[np.float64], low: float = -math.inf, high: float
 
 
 def bucket_edges(keys: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower and upper edge of each bucket, in the signal's unit; both are 0 for the zero bucket."""
+    """Lower and upper edge of each bucket, in the signal's unit; both are 0 for the zero bucket, and all are finite."""
     index = np.abs(keys) - OFFSET
     near = np.where(keys == 0, 0.0, np.exp2(index / SCALE))
-    far = np.where(keys == 0, 0.0, np.exp2((index + 1) / SCALE))
+    far = np.where(keys == 0, 0.0, np.exp2(np.minimum((index + 1) / SCALE, _HIGHEST)))
     negative = keys < 0
     return np.where(negative, -far, near), np.where(negative, -near, far)
 
