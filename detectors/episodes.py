@@ -2,34 +2,26 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors import effects as measures
-from detectors.attribution import reasons
-from detectors.calibration import ALL, Base, Calibration, Declared, Slice, Subject, Traits
-from detectors.cells import Tally
-from detectors.course import Course, effects, ratios
-from detectors.power import smallest_detectable
-from detectors.scores import MOMENTS, RANK, SHAPE
+from detectors.calibration import ALL, Calibration, Declared, Slice, Subject
+from detectors.course import Course
+from detectors.measured import SPOKE, Measured, explain, measure
 from records.finding import Finding, Reasons, Span
 from records.pane import Pane, merge_all
-from records.signal import Kind
 from records.window import HOUR, WINDOW, Code, Window
 
 Source = Callable[[Slice, int, int], Iterable[Pane]]
 """The stored 5-minute panes of a slice between two times, in order."""
 TRAFFIC = "traffic"
-SPOKE = {SHAPE: "the shape of the distribution", RANK: "the order of the values", MOMENTS: "the mean"}
-"""Which test of a window's score spoke loudest, in words."""
 
 
-def finding_id(application: str, subject: Subject, since: int) -> str:
+def finding_id(application: str, subject: Subject, since: int, horizon: str = "5m") -> str:
     """Derived from what it is about, so that judging twice is judging once."""
-    text = "\x1f".join([application, *subject, str(since)])
+    text = "\x1f".join([application, *subject, str(since), horizon])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
@@ -77,7 +69,8 @@ class Episodes:
             return changed
         mine = np.flatnonzero(np.isin(calibration.index, [*np.flatnonzero(window.verdict == Code.SMALL), *self.open]))
         if len(mine):
-            latest, measured = course.latest(), _measure(course, calibration, mine)
+            latest, base, traits = course.latest(), calibration.base, calibration.traits
+            measured = measure(base.select(mine), traits.select(mine), (course.grown or calibration.tally({})).select(mine))
             for j, i in enumerate(mine.tolist()):
                 lately = None if latest is None else float(latest[i])
                 changed.append(self._follow(course, calibration, i, window, lately, measured, j))
@@ -88,7 +81,7 @@ class Episodes:
 
     def _follow(
         self, course: Course, calibration: Calibration, i: int, window: Window, lately: float | None,
-        measured: "_Measured", j: int,
+        measured: Measured, j: int,
     ) -> Finding:  # fmt: skip
         """One comparison with enough evidence, or a finding that lasts; `lately`: effect over the floor in its last hour."""
         row = int(calibration.index[i])
@@ -111,17 +104,17 @@ class Episodes:
 
     def _finding(
         self, course: Course, calibration: Calibration, i: int, window: Window, was: Finding | None,
-        m: "_Measured", j: int,
+        m: Measured, j: int,
     ) -> Finding:  # fmt: skip
         row, end = int(calibration.index[i]), window.start + WINDOW
         subject, since = course.registry[row], was.since if was else int(window.since[row])
         times = float(m.floors[j])
         lasts = times >= 1 or (was is not None and was.verdict == "finding")
         verdict: Literal["finding", "small"] = "finding" if lasts else "small"
-        effect = {name: float(values[j]) for name, values in m.effect.items() if np.isfinite(values[j])}
+        effect = m.effects_of(j)
         grew = was is not None and verdict == "finding" and times > 1.25 * was.told_at
         if was is None or was.verdict != verdict or grew:
-            why, distances = self._why(calibration, i, subject, since, end, m.base.cells[j], m.now.cells[j])
+            why, distances = self._why(calibration, i, m, j, since, end)
             reasons, told_at = msgspec.structs.replace(why, spoke=SPOKE.get(int(course.spoke[row]), "")), times
             effect |= distances
         else:
@@ -133,28 +126,17 @@ class Episodes:
             window=Span(window.start, end), since=since, n=int(m.now.n[j]), reference_n=int(m.base.cells[j].sum()),
             effect=effect, times_floor=times, p=float(10.0 ** np.nan_to_num(window.log_p[row])),
             evidence=float(window.evidence[row]), threshold=float(window.threshold[row]), verdict=verdict,
-            detectable=_detectable(m, j, float(window.threshold[row])), revision=was.revision if was else 0,
+            detectable=m.detectable(j, float(window.threshold[row])), revision=was.revision if was else 0,
             reasons=reasons, told_at=told_at,
         )  # fmt: skip
 
     def _why(
-        self, calibration: Calibration, i: int, subject: Subject, since: int, until: int,
-        base: NDArray[np.float64], now: NDArray[np.float64],
-    ) -> tuple[Reasons, dict[str, float]]:  # fmt: skip
+        self, calibration: Calibration, i: int, m: Measured, j: int, since: int, until: int
+    ) -> tuple[Reasons, dict[str, float]]:
         """Reasons, and the effects that need whole histograms, from the panes since the change."""
         part, row = calibration.part_of(i)
-        signal, pane, everybody = (
-            self.declared(subject.signal),
-            self._pane(part.slice, since, until),
-            self._pane(ALL, since, until),
-        )
-        why = reasons(part, row, signal, base, now, pane, everybody.sample, everybody.names)
-        distances: dict[str, float] = {}
-        if signal.kind == Kind.NUMERIC:
-            histograms = (*part.base.cells(signal.name), *pane.cells(signal.name))
-            distances["ks"] = measures.kolmogorov_smirnov(*histograms)
-            distances["wasserstein"], distances["wasserstein_sd"] = measures.wasserstein(*histograms)
-        return why, {name: value for name, value in distances.items() if np.isfinite(value)}
+        signal = self.declared(part.cells.names[row])
+        return explain(part, row, signal, m, j, self._pane(part.slice, since, until), self._pane(ALL, since, until))
 
     def _pane(self, where: Slice, since: int, until: int) -> Pane:
         """The panes of a slice since a change, merged."""
@@ -184,33 +166,3 @@ class Episodes:
             threshold=0.0, verdict="no_data",
         )  # fmt: skip
         return [self.silent]
-
-
-class _Measured(NamedTuple):
-    """Some comparisons (M,) over all that was seen since their change; effects by measure (M,)."""
-
-    base: Base
-    traits: Traits
-    now: Tally
-    floors: NDArray[np.float64]
-    effect: dict[str, NDArray[np.float64]]
-
-
-def _measure(course: Course, calibration: Calibration, mine: NDArray[np.int64]) -> _Measured:
-    """Every effect of statistics.md, section 3, that cells and sums give."""
-    base, traits = calibration.base.select(mine), calibration.traits.select(mine)
-    now = (course.grown or calibration.tally({})).select(mine)
-    js, smd, floors = effects(base, traits, now)
-    effect = {
-        "js": js, "smd": smd, "ratio": ratios(base, traits, now)[0], "psi": measures.psi(base.cells, now.cells, traits.k),
-        "hellinger": measures.hellinger(base.cells, now.cells), "tv": measures.total_variation(base.cells, now.cells),
-        "linf": measures.l_infinity(base.cells, now.cells),
-    }  # fmt: skip
-    return _Measured(base, traits, now, floors, effect)
-
-
-def _detectable(m: _Measured, j: int, h: float) -> float | None:
-    """The smallest Jensen-Shannon distance that so many values show at the threshold's level with 80 % power."""
-    total, n = m.base.cells[j].sum(), m.now.n[j]
-    value = float(smallest_detectable(n * total / max(n + total, 1.0), m.traits.k[j], 10.0**-h, "js"))
-    return value if np.isfinite(value) else None

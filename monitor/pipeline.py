@@ -95,8 +95,8 @@ class Pipeline:
             changed = self._judge_again(c, judge, start)
             changed += judge.judge(c, start, panes, self._budget())
             keeping.roll_up(c, application, start + WINDOW)
-            lasting = judge.episodes.lasting()
-            alerting.raise_alerts(state, c, application, lasting, changed, start + WINDOW, now / 1e6)
+            changed += judge.stand(c, start + WINDOW, self._budget())
+            alerting.raise_alerts(state, c, application, judge.lasting(), changed, start + WINDOW, now / 1e6)
             counting.show(state, judge, changed)
         courses.set_judged(c, application, state.judged[application])
 

@@ -11,6 +11,7 @@ from detectors.calibration import Calibration, Panes, Slice, Subject, learn
 from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.course import Budget, Course
 from detectors.episodes import Episodes, Source
+from detectors.standing import HORIZON, Standing
 from monitor.state import State
 from monitor.store import alerts, courses, findings, panes, references
 from monitor.store.courses import Comparison
@@ -18,7 +19,7 @@ from records.alert import Mark
 from records.finding import Finding
 from records.pane import Pane, merge
 from records.pane_codec import decode_pane
-from records.window import DAY, WINDOW, decode_window, encode_window
+from records.window import DAY, HOUR, WINDOW, decode_window, encode_window
 
 FIRST_DAY = (24, 48, 96, 192)
 """Windows after which the baseline of a new application is learned anew; from then on once a day."""
@@ -39,6 +40,7 @@ class Judge:
         self.course = Course([Subject(row.dimension, row.value, row.signal, row.baseline) for row in known])
         self.stored = len(known)
         self.episodes = Episodes(application, state.declaration, self._source(c), frozenset(self.references))
+        self.standing = Standing(application, state.declaration)
         self.sick: dict[str, _Stretch] = {}
         self.marks: Mapping[str, Mark] = {}
         first = courses.first(c, application)
@@ -66,9 +68,21 @@ class Judge:
                 calibration.rebuild(start + WINDOW, self._healthy)
         return changed
 
+    def stand(self, c: Connection, end: int, budget: Budget) -> list[Finding]:
+        """Once an hour, look again at what is unlike its reference; the hour's panes are stored."""
+        if end % HOUR:
+            return []
+        changed = self.standing.update(self.course, self._source(c, HOUR), end, budget)
+        findings.put(c, changed)
+        return changed
+
+    def lasting(self) -> list[Finding]:
+        """All findings that are open."""
+        return [*self.episodes.lasting(), *self.standing.open.values()]
+
     def rewind(self, c: Connection, start: int, until: int, budget: Budget) -> list[Finding]:
         """Judge the windows from `start` to `until` again, with the calibrations that were in force; findings revised."""
-        before = {f.id: f for f in findings.since(c, self.application, start + 1)}
+        before = {f.id: f for f in findings.since(c, self.application, start + 1) if f.horizon != HORIZON}
         courses.delete_from(c, self.application, start)
         self.sick = {id_: stretch for id_, stretch in self.sick.items() if id_ not in before}
         open_then = [msgspec.structs.replace(f, ended=None) for f in before.values() if f.since < start]
@@ -145,7 +159,7 @@ class Judge:
         """When a finding's comparison was not healthy: while it lasted; all before it, where it was accepted as normal."""
         row = self.course.rows.get(subject_of(finding))
         mark = self.marks.get(finding.id)
-        if row is None or finding.verdict != "finding" or mark == "false_alarm":
+        if row is None or finding.verdict != "finding" or finding.horizon == HORIZON or mark == "false_alarm":
             return None
         return (row, -EVER, finding.since) if mark == "accepted" else (row, finding.since, finding.ended or EVER)
 
@@ -166,7 +180,8 @@ class Judge:
         self.marks = alerts.excused(c, self.application)
         if open_findings is None:
             lasting = findings.since(c, self.application, start - HISTORY)
-            open_findings = [finding for finding in lasting if finding.ended is None]
+            self.standing.restore(self.course, [f for f in lasting if f.ended is None and f.horizon == HORIZON])
+            open_findings = [f for f in lasting if f.ended is None and f.horizon != HORIZON]
             self.sick = {f.id: stretch for f in lasting if (stretch := self._stretch(f)) is not None}
         self.course.calibration = None
         blob = courses.calibrations(c, self.application, start - WINDOW)
@@ -215,9 +230,9 @@ class Judge:
     def _window(self, c: Connection, start: int) -> Panes:
         return next((window_panes for _, window_panes in self._windows(c, start, start + WINDOW)), {})
 
-    def _source(self, c: Connection) -> Source:
+    def _source(self, c: Connection, step: int = WINDOW) -> Source:
         def read(where: Slice, since: int, until: int) -> Iterator[Pane]:
-            for _, blob in panes.between(c, self.application, WINDOW, since, until, *where):
+            for _, blob in panes.between(c, self.application, step, since, until, *where):
                 yield decode_pane(blob)
 
         return read

@@ -1,0 +1,95 @@
+"""Skew as a standing statement: the last day against a reference, one finding as long as it holds (statistics.md, section 6).
+
+The evidence of `course` says when production became less like its reference; this says that it is unlike it, since launch.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from detectors.budget import thresholds
+from detectors.calibration import ALL, Calibration, Declared, Panes, Subject, concatenate
+from detectors.course import Budget, Course
+from detectors.episodes import Source, finding_id
+from detectors.measured import SPOKE, Measured, explain, measure
+from detectors.scores import Scores, window_scores
+from records.finding import Finding, Reasons, Span
+from records.pane import merge_all
+from records.window import DAY, HOUR, WINDOW
+
+HORIZON = "1d"
+
+
+class Standing:
+    """Standing findings of one application by registry row; `update` looks again, once an hour."""
+
+    def __init__(self, application: str, declared: Declared):
+        self.application, self.declared = application, declared
+        self.open: dict[int, Finding] = {}
+
+    def restore(self, course: Course, findings: Iterable[Finding]) -> None:
+        """Take up the standing findings that are open."""
+        self.open = {}
+        for finding in findings:
+            dimension, value = next(iter(finding.slice.items()), ("", ""))
+            self.open[course.register(Subject(dimension, value, finding.signal, finding.baseline))] = finding
+
+    def update(self, course: Course, hours: Source, end: int, budget: Budget) -> list[Finding]:
+        """Compare the day up to `end` with every reference; `hours` gives a slice's panes of an hour each.
+
+        The nominal tail with production's own wobble, shared out over every look of the period at every comparison.
+        """
+        calibration = course.calibration
+        if calibration is None or not calibration.is_fixed.any():
+            return []
+        panes = {part.slice: merge_all(hours(part.slice, end - DAY, end)) for part in calibration.parts}
+        panes[ALL] = panes.get(ALL) or merge_all(hours(ALL, end - DAY, end))
+        now = concatenate([part.cells.tally(panes[part.slice]) for part in calibration.parts])
+        base, traits = calibration.base, calibration.traits
+        scores = window_scores(
+            base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
+            base.mean, base.variance, base.n, now.mean(), now.variance(), now.n, traits.evaluation,
+        )  # fmt: skip
+        looks = budget.windows * WINDOW / HOUR
+        h = float(thresholds(np.ones(1), int(calibration.is_fixed.sum()), looks, budget.at_most)[0])
+        m = measure(base, traits, now)
+        changed = []
+        for i in np.flatnonzero(calibration.is_fixed).tolist():
+            row = int(calibration.index[i])
+            was = self.open.get(row)
+            share = 0.5 if was else 1.0  # what holds is let go only when it is clearly over
+            if scores.decades[i] >= share * h and m.floors[i] >= share:
+                finding = self._finding(course, calibration, i, m, scores, h, end, was)
+                if was is None:
+                    finding = self._explained(finding, calibration, i, m, panes)
+                self.open[row] = finding
+                changed.append(finding)
+            elif was:
+                changed.append(msgspec.structs.replace(self.open.pop(row), ended=end))
+        return changed
+
+    def _finding(
+        self, course: Course, calibration: Calibration, i: int, m: Measured, scores: Scores, h: float, end: int,
+        was: Finding | None,
+    ) -> Finding:  # fmt: skip
+        subject = course.registry[int(calibration.index[i])]
+        since = was.since if was else end
+        decades = float(scores.decades[i])
+        return Finding(
+            id=finding_id(self.application, subject, since, HORIZON), application=self.application,
+            slice={subject.dimension: subject.value} if subject.dimension else {}, signal=subject.signal,
+            baseline=subject.baseline, comparison="skew", horizon=HORIZON, window=Span(end - DAY, end), since=since,
+            n=int(m.now.n[i]), reference_n=int(m.base.cells[i].sum()),
+            effect=(was.effect if was else {}) | m.effects_of(i),
+            times_floor=float(m.floors[i]), p=10.0 ** -min(decades, 300.0), evidence=decades, threshold=h,
+            verdict="finding", detectable=m.detectable(i, h), revision=was.revision if was else 0,
+            reasons=msgspec.structs.replace(was.reasons if was else Reasons(), spoke=SPOKE.get(int(scores.spoke[i]), "")),
+        )  # fmt: skip
+
+    def _explained(self, finding: Finding, calibration: Calibration, i: int, m: Measured, panes: Panes) -> Finding:
+        part, row = calibration.part_of(i)
+        pane, everybody = panes[part.slice], panes[ALL]
+        why, distances = explain(part, row, self.declared(finding.signal), m, i, pane, everybody)
+        why = msgspec.structs.replace(why, spoke=finding.reasons.spoke)
+        return msgspec.structs.replace(finding, reasons=why, effect={**finding.effect, **distances})
