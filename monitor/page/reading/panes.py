@@ -92,13 +92,16 @@ class Source:
 
 
 def merged(columns: Iterable[Column | None]) -> Column | None:
-    """One column of many, keys ascending (the same key may come more than once); None where there is no value at all."""
+    """One column of many; None where there is no value at all."""
     known = [one for one in columns if one is not None]
     if len(known) < 2:
         return known[0] if known else None
     keys, counts = np.concatenate([one.keys for one in known]), np.concatenate([one.counts for one in known])
     order = np.argsort(keys, kind="stable")
-    return Column(keys[order], counts[order], sum(one.total for one in known), min(one.resolution for one in known))
+    keys = keys[order]
+    first = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    counts = np.add.reduceat(counts[order], first)
+    return Column(keys[first], counts, sum(one.total for one in known), min(one.resolution for one in known))
 
 
 def quantile(values: Column | None, share: float) -> float | None:

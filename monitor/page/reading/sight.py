@@ -17,18 +17,19 @@ from monitor.page.reading.kept import Connection, Kept
 from monitor.page.reading.names import shown, slice_label
 from monitor.page.reading.panes import Source
 from monitor.page.views import Choice, Chrome, StateLine
+from monitor.stages.reading import SINCE_LIVE
 from monitor.store import courses, findings
 from monitor.store.courses import Comparison
 from records.finding import Finding
-from records.window import DAY, HOUR
-
-LIVE = DAY
-"""A stream whose newest event is older than this, and whose silence nobody judged, is history that was replayed."""
+from records.window import DAY
 
 
 @dataclass
 class Sight:
-    """One application as of `now`, the end of its last judged window; `clock` is wall clock. Microseconds."""
+    """One application as of `now`, the end of its last judged window; `clock` is wall clock. Microseconds.
+
+    `live` holds the applications whose streams were once seen to keep up with the clock: those alone can be stale.
+    """
 
     c: Connection
     kept: Kept
@@ -37,6 +38,7 @@ class Sight:
     now: int
     clock: int
     since: int
+    live: set[str]
 
     @cached_property
     def own(self) -> ApplicationConfig:
@@ -113,8 +115,10 @@ class Sight:
         known = {row.application: row.watermark for row in reading.applications(self.c)}
         watermark = known.get(self.application)
         lag = None
-        if watermark is not None and (self.now > watermark or -HOUR < self.clock - watermark < LIVE):
-            lag = max(self.clock - watermark, 0) / 1e6
+        if watermark is not None:
+            if self.now > watermark or abs(self.clock - watermark) < SINCE_LIVE:
+                self.live.add(self.application)
+            lag = max(self.clock - watermark, 0) / 1e6 if self.application in self.live else None
         allowed = self.config.false_alarms
         spent = reading.budget(self.c, self.config, self.now).spent / allowed.at_most
         many = "alarm" if allowed.at_most == 1 else "alarms"

@@ -22,6 +22,7 @@ class StoreReading:
     def __init__(self, store: Store, config_source: ConfigSource, clock: Callable[[], int]):
         self._store, self._config_source, self._clock = store, config_source, clock
         self._kept = Kept(MOST_KEPT)
+        self._live: set[str] = set()
 
     def applications(self) -> tuple[ApplicationRow, ...]:
         """All applications, by name."""
@@ -52,4 +53,4 @@ class StoreReading:
         return self._clock() if judged is None else judged
 
     def _sight(self, c: Connection, application: str, now: int, since: int) -> Sight:
-        return Sight(c, self._kept, self._config_source.current, application, now, self._clock(), since)
+        return Sight(c, self._kept, self._config_source.current, application, now, self._clock(), since, self._live)
