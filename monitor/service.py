@@ -18,19 +18,22 @@ from fastapi import APIRouter
 from monitor import logs, retention
 from monitor.api import reading
 from monitor.api.app import create_app, now_us
+from monitor.api.auth import Guard
 from monitor.api.health import Check
 from monitor.api.server import serve_http
 from monitor.config import Address, ConfigSource, InvalidConfigError
 from monitor.intake import Backlog, LetterWriter, LogIntake
 from monitor.metrics import Metrics
 from monitor.outbox import Sender
+from monitor.page.reading import StoreReading
+from monitor.page.routes import page_router
 from monitor.pipeline import Pipeline
 from monitor.reading.budget import show
 from monitor.stages.alerting import receivers
 from monitor.store import Store
 from records.errors import StoreError
 from records.window import HOUR
-from streams.embedded import PARTITION, Appender, Log, Runner
+from streams.embedded import PARTITION, Appender, Log, LogRecord, Runner
 
 DRAIN_SECONDS, SENDER_SECONDS = 5.0, 2.0
 """How long a stop may take to count what was accepted, and to finish an attempt to deliver."""
@@ -39,6 +42,26 @@ SHOW_EVERY = 10.0
 _SQLITE = "sqlite:///"
 _STOP, _RELOAD = "stop", "reload"
 _log = logging.getLogger(__name__)
+
+
+class Committed:
+    """The pipeline as other threads may ask it: `position` moves when a batch is committed, not while it is taken in."""
+
+    def __init__(self, pipeline: Pipeline):
+        self._pipeline, self._position = pipeline, pipeline.position()
+
+    def position(self) -> int:
+        """The first offset that is not committed."""
+        return self._position
+
+    def ingest(self, records: Sequence[LogRecord], now: int) -> None:
+        """Take in a batch."""
+        self._pipeline.ingest(records, now)
+        self._position = self._pipeline.position()
+
+    def tick(self, now: int) -> None:
+        """Close what only the clock can close."""
+        self._pipeline.tick(now)
 
 
 class Service:
@@ -63,8 +86,7 @@ class Service:
             parts.enter_context(_alone(path))
             self.store.upgrade()
             self._open_stream(parts, path)
-            routers: Sequence[APIRouter] = (reading.router(self.store, self.source, now_us),)
-            app = create_app(self.intake, self.source, routers, metrics=self.metrics, checks=self._checks())
+            app = create_app(self.intake, self.source, self._routers(), metrics=self.metrics, checks=self._checks())
             self.url = parts.enter_context(serve_http(app, *self._listen)).url
             self._show()
             self._parts = parts.pop_all()
@@ -73,7 +95,7 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self._parts.close()
-        logs.event(_log, logging.INFO, "stopped", counted_to=self.pipeline.position(), failed=self.failure is not None)
+        logs.event(_log, logging.INFO, "stopped", counted_to=self.consumer.position(), failed=self.failure is not None)
 
     def run(self) -> int:
         """Works until `stop`: 0, or until a part fails: 1."""
@@ -101,18 +123,23 @@ class Service:
         """Makes `run` read the configuration again; may be called in a signal handler."""
         self._words.put(_RELOAD)
 
+    def _routers(self) -> Sequence[APIRouter]:
+        """What is served beside capture: the reading endpoints and the page."""
+        pages = StoreReading(self.store, self.source, now_us)
+        return reading.router(self.store, self.source, now_us), page_router(pages, Guard(self.source))
+
     # -- parts -------------------------------------------------------------------------------------------------------
 
     def _open_stream(self, parts: ExitStack, path: Path) -> None:
         """Parts are closed in reverse: first what accepts, then what counts, then what delivers, then the files."""
         log = Log(path)
         parts.callback(log.close)
-        self.pipeline = Pipeline(self.store, self.source, self.metrics)
-        self.backlog = Backlog(log, self.pipeline.position)
+        self.consumer = Committed(Pipeline(self.store, self.source, self.metrics))
+        self.backlog = Backlog(log, self.consumer.position)
         self.metrics.lag.labels(partition=str(PARTITION)).set_function(self.backlog.lines)
         sender = Sender(self.store, self.source, self.metrics, self.fail)
         parts.callback(sender.stop, SENDER_SECONDS)
-        runner = Runner(log, self.pipeline, self.fail)
+        runner = Runner(log, self.consumer, self.fail)
         parts.callback(self._drain, runner)
         appender = Appender(log, runner.wake)
         parts.callback(appender.close)

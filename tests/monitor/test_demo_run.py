@@ -61,7 +61,7 @@ def test_the_story_ends_now_and_nothing_of_it_lies_in_the_future() -> None:
     now = 1_760_000_000_000_000
     story = Options(seed=3).story(now)
     assert now - 300_000_000 < story.continues <= now
-    assert story.history_end - story.start == 3 * DAY
+    assert story.history_end - story.start == round(Options().history_days * DAY)
 
 
 def test_the_store_is_kept_where_it_is_asked_for(tmp_path: Path) -> None:
@@ -93,3 +93,11 @@ def test_it_ends_after_its_duration_with_a_summary() -> None:
     first, *_, last = done.stdout.splitlines()
     assert re.fullmatch(r"plumbline is at http://127\.0\.0\.1:\d+", first)
     assert last == "incidents found: 0 of 0; alarms before the first incident: 0"
+
+
+def test_the_page_shows_the_application_and_the_signal_of_an_alert(told: Told) -> None:
+    overview = told.client.get("/", follow_redirects=True)
+    assert (overview.status_code, overview.url.path) == (200, "/apps/support")
+    page = told.client.get("/apps/support/signals/response.bold_markers", params={"slice": "model:atlas-large"})
+    assert page.status_code == 200
+    assert "atlas-large" in page.text
