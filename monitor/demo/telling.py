@@ -33,18 +33,18 @@ class Teller:
                     self._say(f"       {self._url}{signal_path(alert.application, alert.signal, slice=where)}")
 
     def summary(self, story: Story, reached: int) -> list[str]:
-        """What became of each incident that began before `reached`, and the alarms before the first."""
+        """What became of each incident that was over by `reached`, and the alarms before the first."""
         with self._store.read() as c:
             fired = [a for a in alerts.since(c, self._application, self._since) if a.fired_at is not None]
             known = findings.by_ids(c, [id_ for alert in fired for id_ in alert.findings])
-        begun = [incident for incident in story.incidents if incident.start < reached]
+        past = [incident for incident in story.incidents if incident.end <= reached]
         lines, found = [], 0
-        for incident in begun:
+        for incident in past:
             line, named = _verdict(incident, fired, known)
             lines.append(line)
             found += named
         early = sum((alert.fired_at or 0) <= story.incidents[0].start for alert in fired)
-        return [*lines, f"incidents found: {found} of {len(begun)}; alarms before the first incident: {early}"]
+        return [*lines, f"incidents found: {found} of {len(past)}; alarms before the first incident: {early}"]
 
 
 def _verdict(incident: Incident, fired: list[Alert], known: dict[str, Finding]) -> tuple[str, bool]:
