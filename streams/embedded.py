@@ -48,12 +48,20 @@ class Log:
         return c
 
     def append(self, records: Sequence[tuple[str, int, bytes]]) -> int:
-        """Append (topic, accepted_at, value) rows in one transaction; the offset of the last one."""
+        """Append (topic, accepted_at, value) rows, at least one, in one transaction; the offset of the last one.
+
+        All or none: after an error (a full disk) none is there, and the next call starts anew.
+        """
         with self._deleter:
             self._writer.execute("BEGIN IMMEDIATE")
-            self._writer.executemany("INSERT INTO log (topic, accepted_at, value) VALUES (?, ?, ?)", records)
-            (last,) = self._writer.execute("SELECT max(offset) FROM log").fetchone()
-            self._writer.execute("COMMIT")
+            try:
+                self._writer.executemany("INSERT INTO log (topic, accepted_at, value) VALUES (?, ?, ?)", records)
+                (last,) = self._writer.execute("SELECT max(offset) FROM log").fetchone()
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
         return int(last)
 
     def fetch(self, offset: int, most: int, most_bytes: int) -> list[LogRecord]:
@@ -71,10 +79,15 @@ class Log:
         return out
 
     def delete_before(self, offset: int) -> None:
-        """Forget records below `offset` and give their space back."""
+        """Forget records below `offset`; their space is used again."""
         with self._deleter:
             self._writer.execute("DELETE FROM log WHERE offset < ?", (offset,))
-            self._writer.execute("PRAGMA incremental_vacuum")
+
+    def shrink(self) -> None:
+        """Give space back: no byte of what was deleted stays in any file."""
+        with self._deleter:
+            # a script is run to its end; `execute` would give back a single page
+            self._writer.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         self._reader.close()
@@ -100,6 +113,7 @@ class Appender:
                 return None
             self._waiting += size
         future: Future[int] = Future()
+        future.set_running_or_notify_cancel()  # a caller that gives up must not stop what others wait for
         self._queue.put((records, future))
         return future
 
@@ -121,17 +135,20 @@ class Appender:
 
     def _append(self, batch: list[tuple[list[tuple[str, int, bytes]], "Future[int]"]]) -> None:
         records = [record for rows, _ in batch for record in rows]
+        last, failure = -1, None
         try:
             last = self._log.append(records)
-        except sqlite3.Error as error:
-            for _, future in batch:
-                future.set_exception(error)
-        else:
-            for _, future in batch:
-                future.set_result(last)
-            self._wake()
+        except Exception as error:
+            failure = error
         with self._lock:
             self._waiting -= sum(len(value) for _, _, value in records)
+        for _, future in batch:
+            if failure is None:
+                future.set_result(last)
+            else:
+                future.set_exception(failure)
+        if failure is None:
+            self._wake()
 
     def close(self) -> None:
         """Append what was handed in, then stop."""
@@ -154,13 +171,14 @@ class Consumer(Protocol):
 
 @dataclass(slots=True)
 class Limits:
-    """How much one transaction takes in, how often the clock is looked at (seconds), and after how many batches what was
-    taken in is deleted from the log (at once when nothing more waits)."""
+    """How much one transaction takes in, how often the clock is looked at (seconds), after how many batches what was taken
+    in is deleted from the log (at once when nothing more waits), and how long it may then stay in free space (seconds)."""
 
     records: int = 4_000
     size: int = 24 * 2**20
     tick: float = 1.0
     batches: int = 16
+    shrink: float = 60.0
 
 
 class Runner:
@@ -168,7 +186,7 @@ class Runner:
 
     def __init__(self, log: Log, consumer: Consumer, failed: Callable[[BaseException], None], limits: Limits | None = None):
         self._log, self._consumer, self._failed, self._limits = log, consumer, failed, limits or Limits()
-        self._taken = 0
+        self._taken, self._deleted, self._shrunk = 0, False, time.monotonic()
         self._stop, self._more = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="stream", daemon=True)
 
@@ -191,6 +209,7 @@ class Runner:
                 self._more.clear()
                 if not self.step():
                     self._consumer.tick(time.time_ns() // 1000)
+                    self._shrink()
                     self._more.wait(self._limits.tick)
         except BaseException as error:
             self._failed(error)
@@ -203,5 +222,11 @@ class Runner:
             self._taken += 1
         if self._taken >= (self._limits.batches if records else 1):
             self._log.delete_before(self._consumer.position())
-            self._taken = 0
+            self._taken, self._deleted = 0, True
         return bool(records)
+
+    def _shrink(self) -> None:
+        """Costs as much as writing did, so it waits for a moment when nothing else does, and is done now and then."""
+        if self._deleted and time.monotonic() - self._shrunk >= self._limits.shrink:
+            self._log.shrink()
+            self._deleted, self._shrunk = False, time.monotonic()

@@ -5,6 +5,7 @@ remembered for at least `within` and at most a sixth longer; what decides is the
 replay decides the same.
 """
 
+import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,11 +13,30 @@ from records.hashing import hash_text
 
 GENERATIONS = 6
 _GOLDEN = 0x9E3779B97F4A7C15
+_NEVER = -(2**62)
 
 
 def interaction_hash(application: str, ids: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Hashes (n,) of interactions: (application, id) is what makes one."""
     return ids ^ np.uint64(hash_text(application) * _GOLDEN % 2**64)
+
+
+@nb.njit(cache=True, nogil=True)
+def _unseen(
+    hashes: NDArray[np.uint64], order: NDArray[np.int64], generation: NDArray[np.int64], counted: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Which rows come more than GENERATIONS after the last one of the same hash that counted; `order` sorts by hash, then
+    row, and `counted` is the generation of the last one before this batch."""
+    new = np.zeros(len(hashes), np.bool_)
+    last = _NEVER
+    for i in range(len(order)):
+        row = order[i]
+        if i == 0 or hashes[row] != hashes[order[i - 1]]:
+            last = counted[row]
+        if generation[row] - last > GENERATIONS:
+            new[row] = True
+            last = generation[row]
+    return new
 
 
 class RecentIds:
@@ -30,15 +50,18 @@ class RecentIds:
         return sum(len(level) for levels in self._levels.values() for level in levels)
 
     def unseen(self, hashes: NDArray[np.uint64], accepted_at: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of `hashes` (n,) are new, also among themselves (the first one counts); nothing is remembered yet."""
+        """Which of `hashes` (n,) are new, also among themselves; nothing is remembered yet.
+
+        Where batches are cut changes no answer, as long as the accept times do not fall.
+        """
         generation = accepted_at // self.width
-        new = np.zeros(len(hashes), bool)
-        new[np.unique(hashes, return_index=True)[1]] = True
+        counted = np.full(len(hashes), _NEVER)
         for g, levels in self._levels.items():
-            counts = generation - g <= GENERATIONS
             for level in levels:
                 at = np.minimum(np.searchsorted(level, hashes), len(level) - 1)
-                new &= ~(counts & (level[at] == hashes))
+                seen = level[at] == hashes
+                counted[seen] = np.maximum(counted[seen], g)
+        new: NDArray[np.bool_] = _unseen(hashes, np.argsort(hashes, kind="stable"), generation, counted)
         return new
 
     def add(self, hashes: NDArray[np.uint64], accepted_at: NDArray[np.int64]) -> None:
