@@ -21,7 +21,8 @@ def telling_order(findings: Sequence[Finding]) -> list[Finding]:
     """Findings with the leader first, the others by falling effect, then id.
 
     The leader: among those whose effect (multiples of its floor) reaches 80 % of the largest, the one with the
-    narrowest slice (most dimensions named; all traffic names none), then the lowest id. NaN counts as no effect.
+    narrowest slice (most dimensions named; all traffic names none); of those the one of the largest effect, then the
+    lowest id. NaN counts as no effect.
     Signals of data quality echo what another signal says more plainly: they lead only where there is no other.
     """
     ranked = sorted(findings, key=lambda finding: (_echoes(finding), -_effect(finding), finding.id))
@@ -29,7 +30,7 @@ def telling_order(findings: Sequence[Finding]) -> list[Finding]:
         return []
     plain = [finding for finding in ranked if _echoes(finding) == _echoes(ranked[0])]
     near = [finding for finding in plain if _effect(finding) >= AS_TELLING * _effect(plain[0])]
-    leader = min(near, key=lambda finding: (-len(finding.slice), finding.id))
+    leader = min(near, key=lambda finding: -len(finding.slice))
     return [leader, *(finding for finding in ranked if finding is not leader)]
 
 

@@ -46,8 +46,8 @@ class Rule:
     runbook_url: str = ""
 
 
-SETTLING = 600_000_000
-"""Two windows, in microseconds: what is found first is often not what tells most; the sentence is chosen after this."""
+SETTLING = 900_000_000
+"""Three windows, in microseconds: what is found first is often not what tells most; the sentence is chosen after this."""
 
 DEFAULT_RULES = (
     Rule("no_data", signal="no_data", severity="critical"),

@@ -33,10 +33,22 @@ class Pipeline:
         self.state = State(store, lambda: config.current, metrics, topic, partition)
         self.judges: dict[str, Judge] = {}
         self.changed_back: dict[str, int] = {}
+        self.config = config.current
         with store.begin() as c:
             self.state.load(c)
-            for application in self.state.judged:
-                self._judge(c, application)
+            self._take_up(c)
+
+    def _take_up(self, c: Connection) -> None:
+        for application in self.state.judged:
+            self._judge(c, application)
+
+    def _heed_config(self) -> None:
+        """Where the configuration was read again, applications are judged as it says now."""
+        if self.state.config() is not self.config:
+            self.config = self.state.config()
+            self.judges.clear()
+            with self.store.begin() as c:
+                self._take_up(c)
 
     def position(self) -> int:
         return self.state.next_offset
@@ -46,16 +58,19 @@ class Pipeline:
         fresh = [record for record in records if record.offset >= self.state.next_offset]
         if not fresh:
             return
+        self._heed_config()
         batch = reading.new_batch(fresh)
         for stage in STAGES:
             stage(self.state, batch)
         with self.store.begin() as c:
             joining.join(self.state, batch, c)
             self._commit(c, batch, now)
+        self.state.next_offset = batch.next_offset
         counting.count(self.state, batch)
 
     def tick(self, now: int) -> None:
         """Close the windows of live streams that fell silent, as the clock says."""
+        self._heed_config()
         due = []
         for name, live in self.state.live.items():
             lateness = self.state.application(name).allowed_lateness

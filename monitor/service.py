@@ -33,7 +33,7 @@ from monitor.stages.alerting import receivers
 from monitor.store import Store
 from records.errors import StoreError
 from records.window import HOUR
-from streams.embedded import PARTITION, Appender, Log, LogRecord, Runner
+from streams.embedded import PARTITION, Appender, Log, Runner
 
 DRAIN_SECONDS, SENDER_SECONDS = 5.0, 2.0
 """How long a stop may take to count what was accepted, and to finish an attempt to deliver."""
@@ -42,26 +42,6 @@ SHOW_EVERY = 10.0
 _SQLITE = "sqlite:///"
 _STOP, _RELOAD = "stop", "reload"
 _log = logging.getLogger(__name__)
-
-
-class Committed:
-    """The pipeline as other threads may ask it: `position` moves when a batch is committed, not while it is taken in."""
-
-    def __init__(self, pipeline: Pipeline):
-        self._pipeline, self._position = pipeline, pipeline.position()
-
-    def position(self) -> int:
-        """The first offset that is not committed."""
-        return self._position
-
-    def ingest(self, records: Sequence[LogRecord], now: int) -> None:
-        """Take in a batch."""
-        self._pipeline.ingest(records, now)
-        self._position = self._pipeline.position()
-
-    def tick(self, now: int) -> None:
-        """Close what only the clock can close."""
-        self._pipeline.tick(now)
 
 
 class Service:
@@ -134,7 +114,7 @@ class Service:
         """Parts are closed in reverse: first what accepts, then what counts, then what delivers, then the files."""
         log = Log(path)
         parts.callback(log.close)
-        self.consumer = Committed(Pipeline(self.store, self.source, self.metrics))
+        self.consumer = Pipeline(self.store, self.source, self.metrics)
         self.backlog = Backlog(log, self.consumer.position)
         self.metrics.lag.labels(partition=str(PARTITION)).set_function(self.backlog.lines)
         sender = Sender(self.store, self.source, self.metrics, self.fail)

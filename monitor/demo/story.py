@@ -50,7 +50,7 @@ class Story:
 
     seed: int
     start: int
-    history_days: float = 3.0
+    history_days: float = 2.0
     quiet_hours: float = 2.0
     incident_hours: float = 3.0
     pause_hours: float = 3.0

@@ -36,7 +36,7 @@ SYSTEM = (
     "You are the support assistant of an online shop. Answer in English, be short and friendly, use the tools for "
     "anything about one order, and hand over to a person when money above 200 euros is concerned."
 )
-TENANTS = {"acme": 0.28, "globex": 0.22, "initech": 0.22, "vandelay": 0.13, "umbrella": 0.09, "stark": 0.06}
+TENANTS = {"globex": 0.34, "initech": 0.30, "acme": 0.14, "vandelay": 0.10, "umbrella": 0.07, "stark": 0.05}
 REGIONS = {"eu-west": 0.5, "us-east": 0.35, "ap-south": 0.15}
 USERS = 600
 TOOLS = ("search_orders", "refund", "lookup")

@@ -46,6 +46,11 @@ class Batch:
     new_values: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     panes: dict[int, list[tuple[PaneKey, Pane]]] = field(default_factory=dict)
 
+    @property
+    def next_offset(self) -> int:
+        """Where the stream goes on after this batch."""
+        return self.records[-1].offset + 1
+
     def segment_of(self, record: NDArray[np.int64]) -> NDArray[np.int64]:
         """The segment of each log record: how many records before it let windows close."""
         return np.searchsorted(self.boundaries, record, side="left")

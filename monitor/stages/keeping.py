@@ -96,9 +96,8 @@ def keep(state: State, c: Connection, batch: Batch) -> None:
     _keep_letters(state, c, batch)
     if state.config().content != "digest":
         _keep_contents(state, c, batch)
-    state.next_offset = batch.records[-1].offset + 1
     state.watermarks |= batch.watermarks
-    positions.put(c, state.topic, state.partition, Position(state.next_offset, state.watermarks))
+    positions.put(c, state.topic, state.partition, Position(batch.next_offset, state.watermarks))
 
 
 def _keep_ids(state: State, c: Connection, batch: Batch) -> None:

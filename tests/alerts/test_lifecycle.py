@@ -56,7 +56,7 @@ class Course:
             ENDED,
         ),
         (DEFAULT_RULES, [(0, [finding()]), (5, [finding()])], [(None, "pending")], ""),
-        (DEFAULT_RULES, [(0, [finding()]), (10, [finding()])], [(None, "pending"), ("pending", "firing")], ""),
+        (DEFAULT_RULES, [(0, [finding()]), (15, [finding()])], [(None, "pending"), ("pending", "firing")], ""),
         (DEFAULT_RULES, [(0, [finding()]), (5, [finding(ended=END)])], [(None, "pending"), ("pending", "resolved")], UNFIRED),
         (DEFAULT_RULES, [(0, [finding(times_floor=9.0)])], [(None, "pending")], ""),
         (DEFAULT_RULES, [(0, [finding(signal="error")])], [(None, "pending")], ""),
@@ -156,7 +156,7 @@ def test_an_alert_speaks_for_what_tells_most_once_things_have_settled() -> None:
     both = [*first, finding("b", signal="refusal", times_floor=9.0)]
     run.step(0, first)
     run.step(5, both)
-    fired = run.step(10, both)
+    fired = run.step(15, both)
     assert run.told == [(None, "pending"), ("pending", "firing")]
     assert (fired.findings, fired.signal, fired.severity) == (["b", "a"], "refusal", "critical")
     assert fired.sentence.startswith("Refusals")
