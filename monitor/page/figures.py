@@ -111,9 +111,11 @@ def percent(share: float | None) -> str:
 
 
 def change(reference: float | None, now: float | None) -> str:
-    """Relative change with its sign, "+54 %"; empty where it means nothing."""
+    """Relative change with its sign, "+54 %", from tenfold on as a factor, "×14"; empty where it means nothing."""
     if not reference or now is None:
         return ""
+    if now / reference >= 10:
+        return f"×{figure(float(f'{now / reference:.2g}'))}"
     rounded = round((now / reference - 1) * 100)
     return f"{'−' if rounded < 0 else '+'}{abs(rounded)}{SPACE}%"
 

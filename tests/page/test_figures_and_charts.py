@@ -50,6 +50,7 @@ def test_evidence_and_effect_are_said_with_their_units() -> None:
     assert figures.evidence(Evidence(31.24, 9.4)) == "evidence 31.2 of 9.4 decades"
     assert figures.effect(Effect("smd", -0.28, 0.2, 1.4)) == "−0.28 SD"
     assert (figures.change(96, 148), figures.change(100, 90), figures.change(0, 3)) == ("+54\u00a0%", "−10\u00a0%", "")
+    assert (figures.change(2, 28.9), figures.change(-2, 3)) == ("×14", "−250\u00a0%")
 
 
 @pytest.mark.parametrize(("times", "step"), [(1.0, 1), (1.49, 1), (1.5, 2), (2.0, 3), (3.0, 4), (4.0, 5), (40.0, 5)])

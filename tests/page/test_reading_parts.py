@@ -13,7 +13,7 @@ from monitor.page.charts import even_cells
 from monitor.page.reading.incidents import candidates, finding_effect, sentence_of, window_effect
 from monitor.page.reading.kept import Kept, stretches
 from monitor.page.reading.names import shown, slice_key, slice_label, statistic
-from monitor.page.reading.panes import EARLIER_DAYS, Column, mean, merged, quantile, share, usual_band
+from monitor.page.reading.panes import EARLIER_DAYS, LEAST_DAYS, Column, mean, merged, quantile, share, usual_band
 from monitor.page.reading.windows import KINDS, Board, Verdicts, cells
 from monitor.page.views import TimeAxis
 from records.signal import Kind, Signal
@@ -81,7 +81,7 @@ def band_by_hand(values: np.ndarray, since: int, axis: TimeAxis, i: int) -> np.n
         low = at // width * width - width - day * DAY
         here = [v for j, v in enumerate(values) if low <= since + j * axis.step < low + 3 * width and not np.isnan(v)]
         pool, days = pool + here, days + bool(here)
-    if days < 3:
+    if days < LEAST_DAYS:
         pool = [v for j, v in enumerate(values) if at - DAY <= since + j * axis.step < at and not np.isnan(v)]
     return np.percentile(pool, (10, 50, 90)) if len(pool) >= 3 else np.full(3, np.nan)
 

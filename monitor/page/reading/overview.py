@@ -1,6 +1,8 @@
 """The overview: alerts, golden strips and the heat map of one application."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from detectors.calibration import ALL, Slice
 from monitor.page import figures
@@ -27,6 +29,8 @@ from records.window import DAY, MINUTE, WINDOW
 STEP, STEPS = 15 * MINUTE, 96
 LEARNED = 24
 """Windows that the first calibration is learned from."""
+LABEL = 16
+"""Steps that the words beside a stretch take."""
 MARKERS = 4
 """First sights drawn, the newest."""
 WORST, EVERYTHING = "worst", "all"
@@ -107,7 +111,7 @@ def _row(
     reference, now = (None if value is None else value * scale for value in (typical.reference, typical.now))
     note = ""
     if typical.label:
-        note = f"{short(typical.label, 12)} {figures.figure(reference)} → {figures.percent(typical.now)}"
+        note = f"{short(typical.label, 11)} {_whole(typical.reference)} → {_whole(typical.now)} %"
     elif last.kind == "calibrating":
         note = "calibrating"
     return BoardRow(
@@ -116,14 +120,25 @@ def _row(
     )  # fmt: skip
 
 
+def _whole(share: float | None) -> str:
+    """A share in per cent, without a fraction where it is large."""
+    return "–" if share is None else f"{share * 100:.0f}" if share >= 0.1 else figures.figure(share * 100)
+
+
 def _periods(incidents: Sequence[Incident], signal: str, axis: TimeAxis) -> tuple[Period, ...]:
-    found = []
+    """The stretches of the alerts that a signal leads; of those that overlap the last to end speaks for all."""
+    found: list[Period] = []
     for incident in incidents:
         alert = incident.alert
         if alert.signal == signal:
             label = resolved_label(incident)
             if covered := period(incident, axis, alert.started_at, alert.ended_at, label):
                 found.append(covered)
+    found.sort(key=lambda one: one.last)
+    for i, (one, following) in enumerate(pairwise(found)):
+        if following.first <= one.last + LABEL and following.label:
+            found[i] = replace(one, label="")
+            found[i + 1] = replace(following, label=f"#{one.alert}, {following.label}")
     return tuple(found)
 
 

@@ -16,8 +16,9 @@ from records.pane_codec import decode_pane
 from records.summary.buckets import bucket_edges
 from records.window import DAY, HOUR, WINDOW
 
-EARLIER_DAYS, LEAST_DAYS = 7, 3
+EARLIER_DAYS, LEAST_DAYS = 7, 2
 """Days whose same hour is usual, and how many of them it needs; with fewer the trailing day is."""
+LEAST_VALUES = 3
 LOW, MIDDLE, HIGH = 10, 50, 90
 Slice = tuple[str, str]
 
@@ -162,14 +163,14 @@ def _taken(values: NDArray[np.float64], places: NDArray[np.int64]) -> NDArray[np
 
 
 def _percentiles(pools: NDArray[np.float64]) -> NDArray[np.float64]:
-    """LOW, MIDDLE and HIGH centile (3, count) of each row, interpolated; nan where fewer than LEAST_DAYS are known."""
+    """LOW, MIDDLE and HIGH centile (3, count) of each row, interpolated; nan where fewer than LEAST_VALUES are known."""
     ordered = np.sort(pools, axis=1)
     known = (~np.isnan(pools)).sum(1)
     place = np.array([LOW, MIDDLE, HIGH])[:, None] / 100 * np.maximum(known - 1, 0)
     below = np.floor(place).astype(np.int64)
     rows = np.arange(len(pools))
     low, high = ordered[rows, below], ordered[rows, np.minimum(below + 1, np.maximum(known - 1, 0))]
-    return np.where(known >= LEAST_DAYS, low + (high - low) * (place - below), np.nan)
+    return np.where(known >= LEAST_VALUES, low + (high - low) * (place - below), np.nan)
 
 
 def optional(values: Iterable[float]) -> tuple[float | None, ...]:

@@ -65,7 +65,7 @@ def read_signal(sight: Sight, applications: Sequence[str], name: str, query: Que
         query.slice, slice_label(*where) if where != ALL else "", _sentence(signal, typical, effect), axis,
         _course(sight, signal, where, typical, axis, inside), _lanes(sight, name, where, inside, axis),
         read_distribution(sight.reference, where, first, signal, typical) if baselines else None, rows,
-        slice_rows(sight, name, first), _periods(sight.incidents, name, where, axis),
+        slice_rows(sight, name, first, verdicts), _periods(sight.incidents, name, where, axis),
         alert_row(leading) if leading else None,
         tuple(Choice(slice_key(*one), slice_label(*one), one == where) for one in slices),
         tuple(Choice(key, words, RANGES.get(query.range, RANGES["7d"])[0] == words) for key, (words, _, _) in RANGES.items()),

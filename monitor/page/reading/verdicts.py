@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from detectors.calibration import ALL, Slice
+from detectors.course import ENOUGH, PATIENCE
 from detectors.power import smallest_detectable
 from monitor.page import figures
 from monitor.page.reading.incidents import finding_effect, window_effect
 from monitor.page.reading.names import shown, slice_key, slice_label
 from monitor.page.reading.sight import Sight
-from monitor.page.reading.windows import ENOUGH, kind_of, last_window
+from monitor.page.reading.windows import KINDS, Verdicts, kind_of, last_window
 from monitor.page.views import CellKind, Effect, Evidence, SliceRow, VerdictRow
 from records.finding import Finding
 from records.window import Window
@@ -96,33 +97,39 @@ def _finding_row(sight: Sight, finding: Finding, baseline: str, number: str) -> 
     )  # fmt: skip
 
 
-def slice_rows(sight: Sight, signal: str, baseline: str) -> tuple[SliceRow, ...]:
-    """Every slice that has the signal, by dimension and share of traffic, with its own effect and verdict."""
-    window = last_window(sight.c, sight.application)
-    if window is None:
-        return ()
+def slice_rows(sight: Sight, signal: str, baseline: str, recent: Verdicts) -> tuple[SliceRow, ...]:
+    """Every slice that has the signal, by dimension and share of traffic, with its own effect and verdict.
+
+    A small slice is judged once it has gathered enough: its verdict is the last one it had in the `recent` windows.
+    """
     everything = max(sight.reference.hour.pane(ALL).n, 1)
     rows = []
     for where in sight.slices:
         found = sight.rows(signal, baseline, where)
         if len(found):
-            rows.append((where[0], _slice_row(sight, signal, baseline, where, window, int(found[0]), everything)))
+            rows.append((where[0], _slice_row(sight, signal, baseline, where, _latest(recent, int(found[0])), everything)))
     rows.sort(key=lambda row: (row[0], -row[1].share))
     return tuple(row for _, row in rows[:MOST_SLICES])
 
 
-def _slice_row(sight: Sight, signal: str, baseline: str, where: Slice, window: Window, index: int, everything: int) -> SliceRow:
+def _latest(recent: Verdicts, index: int) -> CellKind:
+    ranks = recent.rank[-PATIENCE:, index]
+    told = ranks[ranks > KINDS.index("too_few")]
+    return KINDS[told[-1] if len(told) else ranks[-1] if len(ranks) else 0]
+
+
+def _slice_row(sight: Sight, signal: str, baseline: str, where: Slice, kind: CellKind, everything: int) -> SliceRow:
     typical = sight.reference.typical(where, baseline, signal)
     scale = 100.0 if typical.statistic == "share" else shown(signal).scale
     before, after = (None if v is None else v * scale for v in (typical.reference, typical.now))
-    pane, kind = sight.reference.hour.pane(where), kind_of(window, index)
+    pane = sight.reference.hour.pane(where)
     counts = sight.reference.counts(where, baseline, signal)
     n = int(counts[1].sum()) if counts else 0
     effect = sight.reference.hour_effect(where, baseline, signal) if n >= ENOUGH else None
     lasting = [finding for _, finding in _open(sight, signal, where, baseline)]
     if lasting:
         effect, n = finding_effect(lasting[0]), lasting[0].n
-    note = f"can't tell, n {figures.count(n)}" if kind == "too_few" else ""
+    note = f"can't tell, under {ENOUGH} values" if kind == "too_few" else ""
     return SliceRow(
         slice_key(*where), slice_label(*where), pane.n / everything, n, before, after, effect, kind, note
     )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.course import ENOUGH
 from monitor import reading
 from monitor.page.reading.kept import Connection, Kept, stretches
 from monitor.page.views import Cell, CellKind, TimeAxis
@@ -16,8 +17,6 @@ from records.window import WINDOW, Code, Window, decode_window
 
 NOISE = 0.25
 """A calm comparison with at least this share of the evidence that an alarm needs is drawn as noise."""
-ENOUGH = 30
-"""Values that a verdict needs."""
 KINDS: tuple[CellKind, ...] = ("no_data", "too_few", "calibrating", "quiet", "noise", "small", "finding")
 """From the least to the most telling: a step shows the most telling of its windows and slices."""
 _RANK = {Code.TOO_FEW: 1, Code.CALIBRATING: 2, Code.CALM: 3, Code.SMALL: 5, Code.FINDING: 6}
