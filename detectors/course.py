@@ -98,7 +98,7 @@ class Course:
             base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
             base.mean, base.variance, base.n, mean, now.variance(), now.n, traits.evaluation,
         )  # fmt: skip
-        self.spoke[index] = np.where(enough, found.spoke, self.spoke[index])
+        self.spoke[index] = np.where(enough, found.spoke, -1)
         scores = np.where(enough, found.decades, np.nan)
         p, calibrated = self.history.rank(window.start, scores, index, self.parent[index])
         h = thresholds(self.history.vif[index], budget.comparisons, budget.windows, budget.at_most)
@@ -176,22 +176,25 @@ class Course:
         index, until = self.calibration.index, self.last.start + WINDOW
         waited = self._before(index, "waited", 0)
         self._waited = np.where(waited < 0, -waited, 0).astype(np.int64)
-        self._carry = self._sum(until - PATIENCE * WINDOW, until - self._waited * WINDOW, until)
+        self._carry = self._sum(until - PATIENCE * WINDOW, until - self._waited * WINDOW, until, self.calibration.tally({}))
         self._grow_again()
 
     def _grow_again(self) -> None:
         """What was seen since each change: what the calibration inherited, and what it judged itself."""
         assert self.calibration is not None and self.last is not None
         since, until = self._before(self.calibration.index, "since", 0), self.last.start + WINDOW
-        self.grown = self._sum(self.calibration.start, np.where(since > 0, since, until), until)
+        begun = self.calibration.tally({})
         if self.calibration.inherited is not None:
             when, tally = self.calibration.inherited
-            self.grown = add_tallies(tally.where((when == since) & (since > 0)), self.grown)
+            begun = tally.where((when == since) & (since > 0))
+        self.grown = self._sum(self.calibration.start, np.where(since > 0, since, until), until, begun)
 
-    def _sum(self, earliest: int, since: NDArray[np.int64], until: int) -> Tally:
-        """What each comparison saw from its own `since` (C,) to `until`, in windows that the calibration judged."""
+    def _sum(self, earliest: int, since: NDArray[np.int64], until: int, total: Tally) -> Tally:
+        """`total` and what each comparison saw from its own `since` (C,) to `until`, in windows that the calibration judged.
+
+        One after the other, as `judge` adds them: sums of fractions come out the same to the bit.
+        """
         assert self.calibration is not None
-        total = self.calibration.tally({})
         for start, tally in reversed(self.calibration.seen(earliest, until)):
             total = add_tallies(total, tally.where(since <= start))
         return total

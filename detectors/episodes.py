@@ -115,7 +115,8 @@ class Episodes:
         grew = was is not None and verdict == "finding" and times > 1.25 * was.told_at
         if was is None or was.verdict != verdict or grew:
             why, distances = self._why(calibration, i, m, j, since, end)
-            reasons, told_at = msgspec.structs.replace(why, spoke=SPOKE.get(int(course.spoke[row]), "")), times
+            spoke = SPOKE.get(int(course.spoke[row]), was.reasons.spoke if was else "")
+            reasons, told_at = msgspec.structs.replace(why, spoke=spoke), times
             effect |= distances
         else:
             reasons, told_at, effect = was.reasons, was.told_at, {**was.effect, **effect}
@@ -162,7 +163,7 @@ class Episodes:
         self.silent = Finding(
             id=finding_id(self.application, subject, window.start), application=self.application, slice={},
             signal=TRAFFIC, baseline="past", comparison="drift", horizon="5m", window=span, since=window.start, n=0,
-            reference_n=int(course.history.traffic.sum()), effect={}, times_floor=0.0, p=1.0, evidence=0.0,
+            reference_n=course.history.traffic_before(window.start), effect={}, times_floor=0.0, p=1.0, evidence=0.0,
             threshold=0.0, verdict="no_data",
         )  # fmt: skip
         return [self.silent]

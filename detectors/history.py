@@ -70,6 +70,11 @@ class History:
         busy = self.traffic[day] > 0
         return bool(day.sum() >= CALIBRATED and busy.mean() > 0.99)
 
+    def traffic_before(self, start: int) -> int:
+        """Interactions of the windows that are remembered of the time before `start`."""
+        known = (self.starts > start - HISTORY * WINDOW) & (self.starts < start)
+        return int(self.traffic[known].sum())
+
     def forget(self, rows: NDArray[np.int64], since: int, until: int) -> None:
         """Windows of an alert are not healthy: take them out for these comparisons."""
         spoilt = (self.starts >= since) & (self.starts < until)
@@ -95,10 +100,10 @@ class History:
         p = np.maximum((1 + above) / (count + 1), np.minimum(smallest_p(count, self.v[lender]), 1.0))
         return np.where(np.isnan(scores), np.nan, p), alone | borrows
 
-    def measure(self) -> None:
-        """Learn v, by_day and vif anew from the scores there are (once an hour at first, once a day later)."""
+    def measure(self, start: int) -> None:
+        """Learn v, by_day and vif anew from the scores before `start` (once an hour at first, once a day later)."""
         order = np.argsort(self.starts, kind="stable")
-        order = order[self.starts[order] > self.starts.max() - HISTORY * WINDOW]
+        order = order[(self.starts[order] >= start - HISTORY * WINDOW) & (self.starts[order] < start)]
         if len(order) < CALIBRATED or not len(self.v):
             return
         scores = self.scores[order]

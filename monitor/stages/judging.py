@@ -1,6 +1,7 @@
 """Windows that closed become verdicts: one `Judge` an application drives its course, and takes it back for late data."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 from detectors.calibration import Calibration, Panes, Slice, Subject, learn
 from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.course import Budget, Course
-from detectors.episodes import Episodes, Source
+from detectors.episodes import TRAFFIC, Episodes, Source
 from detectors.standing import HORIZON, Standing
 from monitor.state import State
 from monitor.store import alerts, courses, findings, panes, references
@@ -19,7 +20,7 @@ from records.alert import Mark
 from records.finding import Finding
 from records.pane import Pane, merge
 from records.pane_codec import decode_pane
-from records.window import DAY, HOUR, WINDOW, decode_window, encode_window
+from records.window import DAY, HOUR, WINDOW, Code, Window, decode_window, encode_window
 
 FIRST_DAY = (24, 48, 96, 192)
 """Windows after which the baseline of a new application is learned anew; from then on once a day."""
@@ -81,19 +82,26 @@ class Judge:
         return [*self.episodes.lasting(), *self.standing.open.values()]
 
     def rewind(self, c: Connection, start: int, until: int, budget: Budget) -> list[Finding]:
-        """Judge the windows from `start` to `until` again, with the calibrations that were in force; findings revised."""
+        """Judge the windows from `start` to `until` again, with the calibrations that were in force; findings revised.
+
+        Where nothing changed, the same windows and findings come out to the bit.
+        """
+        start = max(start, self.first)
+        others = budget.comparisons - self.comparisons
         before = {f.id: f for f in findings.since(c, self.application, start + 1) if f.horizon != HORIZON}
+        again = {at for at, _ in courses.rows(c, self.application, start, until)}
+        again |= {key.start for key, _ in panes.sizes(c, self.application, WINDOW, start, until)}
         courses.delete_from(c, self.application, start)
-        self.sick = {id_: stretch for id_, stretch in self.sick.items() if id_ not in before}
-        open_then = [msgspec.structs.replace(f, ended=None) for f in before.values() if f.since < start]
-        self._go_back(c, start, until, open_then)
+        open_then = self._go_back(c, start, until, before)
         after: dict[str, Finding] = {}
-        for at in range(start, until, WINDOW):
-            after |= {f.id: f for f in self.judge(c, at, self._window(c, at), budget)}
+        for at in sorted(again):
+            share = replace(budget, comparisons=max(others + self.comparisons, 1))
+            after |= {f.id: f for f in self.judge(c, at, self._window(c, at), share)}
         after = {f.id: f for f in open_then} | after
         revised = []
         for id_, was in before.items():
-            now = after.get(id_) or msgspec.structs.replace(was, verdict="calm", ended=until)
+            gone = was if was.verdict == "calm" else msgspec.structs.replace(was, verdict="calm", ended=until)
+            now = after.get(id_, gone)
             moved = (now.ended, now.verdict) != (was.ended, was.verdict)
             revised.append(msgspec.structs.replace(now, revision=was.revision + moved))
         self.episodes.adopt(self.course, revised)
@@ -126,7 +134,7 @@ class Judge:
             courses.add_comparisons(c, self.application, [Comparison(self.stored + i, *s) for i, s in enumerate(new)])
             self.stored = len(self.course.registry)
             self.course.grow()
-            self.course.history.measure()
+            self.course.history.measure(start)
             blob = encode_calibration(calibration, self.course.history)
             courses.put_calibration(c, self.application, start, blob)
         self.course.adopt(self._decoded(blob))
@@ -188,8 +196,12 @@ class Judge:
         if blob is not None:
             self.course.adopt(self._decoded(blob))
         if (calibration := self.course.calibration) is not None:
-            for at, window_panes in self._windows(c, calibration.start, start):
-                calibration.extend(at, calibration.tally(window_panes), self._healthy(at, calibration.index))
+            judged = dict.fromkeys(
+                (at for at, _ in courses.rows(c, self.application, calibration.start, start)), calibration.tally({})
+            )
+            judged |= {at: calibration.tally(held) for at, held in self._windows(c, calibration.start, start)}
+            for at in sorted(judged):
+                calibration.extend(at, judged[at], self._healthy(at, calibration.index))
             calibration.rebuild(start, self._healthy)
         rows = courses.rows(c, self.application, start - HISTORY, start)
         self.course.restore(decode_window(row) for _, row in rows)
@@ -199,19 +211,48 @@ class Judge:
             self.course.history.forget(np.array([row]), since, ended)
         self.episodes.restore(self.course, open_findings)
 
-    def _go_back(self, c: Connection, start: int, until: int, open_then: list[Finding]) -> None:
-        """As `_resume`, from what is in memory where the calibration in force did not change since."""
+    def _go_back(self, c: Connection, start: int, until: int, later: Mapping[str, Finding]) -> list[Finding]:
+        """As `_resume`, from memory where the calibration in force did not change since; the findings open then come back.
+
+        `later`: the findings that lasted beyond `start`, as they are known now.
+        """
+        last = self._last(c, start)
+        open_then = [then for f in later.values() if (then := self._then(f, last)) is not None]
+        self.sick = {id_: stretch for id_, stretch in self.sick.items() if id_ not in later}
+        self.sick |= {f.id: stretch for f in open_then if (stretch := self._stretch(f)) is not None}
         calibration = self.course.calibration
-        if calibration is None or calibration.start > start:
+        if calibration is None or calibration.start >= start:
             self._resume(c, start, open_then)
-            return
+            return open_then
         calibration.rebuild(start, self._healthy)
-        row = next((row for _, row in courses.rows(c, self.application, start - WINDOW, start)), None)
-        older = [decode_window(row) for _, row in courses.rows(c, self.application, start - HISTORY, until - HISTORY)]
-        self.course.rewind(decode_window(row) if row else None, older)
+        forgotten = max(min((f.since for f in later.values()), default=start), start - HISTORY)
+        older = [*courses.rows(c, self.application, start - HISTORY, until - HISTORY),
+                 *courses.rows(c, self.application, forgotten, start)]  # fmt: skip
+        self.course.rewind(last, (decode_window(row) for _, row in older))
         for sick, since, ended in self.sick.values():
             self.course.history.forget(np.array([sick]), since, ended)
         self.episodes.restore(self.course, open_then)
+        return open_then
+
+    def _last(self, c: Connection, start: int) -> Window | None:
+        """The window judged before `start`: mostly the one next to it, an older one after a long silence."""
+        for since in (start - WINDOW, start - HISTORY):
+            if found := [row for _, row in courses.rows(c, self.application, since, start)][-1:]:
+                return decode_window(found[0])
+        return None
+
+    def _then(self, finding: Finding, last: Window | None) -> Finding | None:
+        """A finding as it was after the window `last`; None where it was not open."""
+        if last is None or finding.since > last.start:
+            return None
+        if finding.signal == TRAFFIC:
+            return msgspec.structs.replace(finding, ended=None) if finding.verdict == "no_data" else None
+        row = self.course.rows[subject_of(finding)]
+        if row >= len(last.since) or int(last.since[row]) != finding.since:
+            return None
+        if last.verdict[row] == Code.FINDING:
+            return msgspec.structs.replace(finding, ended=None, verdict="finding")
+        return msgspec.structs.replace(finding, ended=None, verdict="small") if last.verdict[row] == Code.SMALL else None
 
     def _windows(self, c: Connection, since: int, until: int) -> Iterator[tuple[int, Panes]]:
         """Stored windows in order, their panes by slice, merged over partitions."""
