@@ -1,0 +1,45 @@
+"""Real data through the real pipeline: what must be found is found, and nothing else is. Figures: make bench-scenarios."""
+
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from bench import scenarios
+from bench.scenarios import SEEN, Outcome, run
+
+pytestmark = pytest.mark.skipif(not scenarios.DATA.is_dir(), reason="the real rows of ../shared/data are not here")
+SEEDS = range(10)
+SPEAKS = {
+    "gsm8k_decay_6b": {"scores.numeric_match"},
+    "pii_leak_wave": {"prompt.card", "prompt.phone", "prompt.email"},
+}
+"""Signals of which one at least must be among what was found, where it matters by what."""
+
+
+def check(outcome: Outcome) -> None:
+    assert outcome.found, outcome
+    assert SPEAKS.get(outcome.scenario, set(outcome.signals)) & set(outcome.signals), outcome
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_the_change_is_found(name: str) -> None:
+    check(run(name, 0, False))
+
+
+@pytest.mark.parametrize("name", ["agent_null_trials", "llmdrift_gpt35_prime", "pii_leak_wave"])
+def test_reference_rows_against_themselves_raise_nothing(name: str) -> None:
+    assert run(name, 0, True).alerts == []
+
+
+@pytest.mark.faults
+def test_every_scenario_is_found_at_every_seed_and_null_runs_stay_silent() -> None:
+    names = list(scenarios.scenarios()) if scenarios.DATA.is_dir() else []
+    drifts = [(name, seed, False) for name in SEEN for seed in SEEDS]
+    nulls = [(name, seed, True) for name in names for seed in SEEDS]
+    with ProcessPoolExecutor(2) as pool:
+        outcomes = list(pool.map(run, *zip(*drifts, *nulls, strict=True)))
+    for outcome in outcomes[: len(drifts)]:
+        check(outcome)
+    silent = outcomes[len(drifts) :]
+    raised = [(outcome.scenario, outcome.seed, outcome.alerts) for outcome in silent if outcome.alerts]
+    assert len(silent) == 120 and sum(len(sentences) for _, _, sentences in raised) <= 2, raised
