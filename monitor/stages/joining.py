@@ -44,7 +44,9 @@ class _Row(NamedTuple):
 
 def join(state: State, batch: Batch, c: Connection) -> None:
     """Join what this batch brought, and what waited for its interactions; the rest waits."""
-    came = batch.feedback["application"].to_list() if len(batch.feedback) else []
+    came = batch.feedback["application"].unique().to_list() if len(batch.feedback) else []
+    for application in {*came, *batch.frame["application"].unique().to_list()} - state.waiting.keys():
+        state.waiting[application] = {row.id_hash for row in stored.waiting(c, application)}
     applications = {*came, *(name for name, waiting in state.waiting.items() if waiting)}
     for application in sorted(applications):
         _join(state, batch, c, application)
@@ -53,13 +55,14 @@ def join(state: State, batch: Batch, c: Connection) -> None:
 def _join(state: State, batch: Batch, c: Connection, application: str) -> None:
     rows = _rows(batch, application)
     own = _own(state, batch, application)
-    waiting = state.waiting.setdefault(application, set())
+    waiting = state.waiting[application]
     arrived = sorted(waiting & own.keys())
     for row in stored.take(c, application, arrived):
         key = FeedbackKey(row.id_hash, row.name, row.source)
         rows.setdefault(key, _Row(key, row.value_number, row.value_text, row.at, -1))
     waiting.difference_update(arrived)
-    found = own | _earlier(c, application, {key.id_hash for key in rows} - own.keys())
+    dimensions = list(state.application(application).slices)
+    found = own | _earlier(c, application, dimensions, {key.id_hash for key in rows} - own.keys())
     pending = [row for key, row in rows.items() if key.id_hash not in found]
     stored.wait(c, application, [WaitingFeedback(*row.key, row.number, row.text, row.at) for row in pending])
     waiting.update(row.key.id_hash for row in pending)
@@ -93,8 +96,11 @@ def _own(state: State, batch: Batch, application: str) -> dict[int, Found]:
     return {h: Found(s, p, r) for h, s, p, r in zip(hashes, starts, places.T.tolist(), records, strict=True)}
 
 
-def _earlier(c: Connection, application: str, wanted: set[int]) -> dict[int, Found]:
-    """Interactions of earlier batches, looked up newest first: most feedback comes soon."""
+def _earlier(c: Connection, application: str, dimensions: list[str], wanted: set[int]) -> dict[int, Found]:
+    """Interactions of earlier batches, looked up newest first: most feedback comes soon.
+
+    `dimensions`: those of today; what an interaction was not sliced by when it came has the code -1.
+    """
     out: dict[int, Found] = {}
     left = np.array(sorted(wanted), np.uint64)
     for batch in ids.newest_first(c, application) if len(left) else ():
@@ -103,7 +109,11 @@ def _earlier(c: Connection, application: str, wanted: set[int]) -> dict[int, Fou
         hit = hashes[at] == left
         if hit.any():
             starts = np.frombuffer(batch.starts, np.int64)[at[hit]].tolist()
-            places = np.frombuffer(batch.codes, np.int32).reshape(len(batch.dimensions), len(hashes))[:, at[hit]]
+            kept = np.frombuffer(batch.codes, np.int32).reshape(len(batch.dimensions), len(hashes))[:, at[hit]]
+            places = np.full((len(dimensions), int(hit.sum())), -1, np.int32)
+            for d, dimension in enumerate(dimensions):
+                if dimension in batch.dimensions:
+                    places[d] = kept[batch.dimensions.index(dimension)]
             names = left[hit].tolist()
             out |= {h: Found(s, p, -1) for h, s, p in zip(names, starts, places.T.tolist(), strict=True)}
             left = left[~hit]

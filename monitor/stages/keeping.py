@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from monitor.stages.batch import Batch
 from monitor.stages.measuring import codes
 from monitor.state import State
-from monitor.store import contents, counters, dead_letters, ids, panes, positions, slices
+from monitor.store import contents, counters, courses, dead_letters, ids, panes, positions, slices
 from monitor.store.contents import Content
 from monitor.store.counters import Counters
 from monitor.store.dead_letters import DeadLetter
@@ -114,6 +114,8 @@ def _keep_ids(state: State, c: Connection, batch: Batch) -> None:
             hashes, starts = batch.hashes[rows].tobytes(), batch.start[rows].tobytes()
             at = int(accepted[rows].max())
             ids.append(c, state.topic, state.partition, name, at, hashes, starts, places.tobytes(), dimensions)
+        if name not in state.known:
+            courses.set_judged(c, name, state.judged[name])  # where its judging begins, also if no window closes before a crash
         added = Counters(int(mine.sum()), batch.duplicates.get(name, 0), batch.late.get(name, 0), 0)
         counters.add(c, name, *added)
         state.known[name] = Counters(*(a + b for a, b in zip(state.known.get(name, Counters(0, 0, 0, 0)), added, strict=True)))

@@ -68,7 +68,7 @@ def follow_time(state: State, batch: Batch) -> None:
     batch.start = timestamp // WINDOW * WINDOW
     for name in sorted(application.unique().to_list()):
         mine = (application == name).to_numpy()
-        first = int(batch.start[mine].min())
+        first = int(batch.start[mine][batch.record[mine] == batch.record[mine].min()].min())
         before = state.watermarks.get(name, first)
         watermark = advance(before, batch.record[mine], timestamp[mine], batch.accepted_at)
         batch.watermarks[name] = int(watermark[-1])
