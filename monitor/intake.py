@@ -99,6 +99,10 @@ class LogIntake:
         future.add_done_callback(accepted)
         return future
 
+    def problem(self) -> str | None:
+        """Why the log takes no records, None while it does."""
+        return self._appender.problem()
+
     async def dead_letter(self, topic: Topic, refused: Sequence[Refusal], accepted_at: int) -> None:
         """Returns when the lines are in the store. Raises Overloaded, and StoreError where the store is away."""
         rows = [DeadLetter(accepted_at, topic, PARTITION, None, r.index, r.field, r.reason, r.text, r.line) for r in refused]

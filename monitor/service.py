@@ -150,7 +150,7 @@ class Service:
         def parts() -> str | None:
             return f"stopped by {type(self.failure).__name__}; the log has the place" if self.failure else None
 
-        return {"store": store, "stream": parts, "backlog": self.backlog.problem}
+        return {"store": store, "stream": parts, "backlog": self.backlog.problem, "log": self.intake.problem}
 
     def fail(self, error: BaseException) -> None:
         """A part of the process died: it must not go on half alive."""

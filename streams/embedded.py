@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -64,6 +65,14 @@ class Log:
                 raise
         return int(last)
 
+    def probe(self, size: int) -> None:
+        """Write `size` bytes and delete them again; sqlite3.Error where the disk does not take them."""
+        with self._deleter:
+            self._writer.execute("DROP TABLE IF EXISTS probe")
+            self._writer.execute("CREATE TABLE probe (value BLOB)")
+            self._writer.execute("INSERT INTO probe VALUES (zeroblob(?))", (size,))
+            self._writer.execute("DROP TABLE probe")
+
     def fetch(self, offset: int, most: int, most_bytes: int) -> list[LogRecord]:
         """Records from `offset` on, at least one where there is any, else up to `most` or `most_bytes`."""
         out, size = [], 0
@@ -100,7 +109,7 @@ class Appender:
     def __init__(self, log: Log, wake: Callable[[], None], most_waiting: int = 64 * 2**20):
         self._log, self._wake, self._most = log, wake, most_waiting
         self._queue: SimpleQueue[tuple[list[tuple[str, int, bytes]], Future[int]] | None] = SimpleQueue()
-        self._waiting = 0
+        self._waiting, self._failed = 0, 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="log", daemon=True)
         self._thread.start()
@@ -140,8 +149,10 @@ class Appender:
             last = self._log.append(records)
         except Exception as error:
             failure = error
+        size = sum(len(value) for _, _, value in records)
         with self._lock:
-            self._waiting -= sum(len(value) for _, _, value in records)
+            self._waiting -= size
+        self._failed = 0 if failure is None else max(size, 1)
         for _, future in batch:
             if failure is None:
                 future.set_result(last)
@@ -149,6 +160,17 @@ class Appender:
                 future.set_exception(failure)
         if failure is None:
             self._wake()
+
+    def problem(self) -> str | None:
+        """Why records are not taken; None unless the last append failed and the disk still takes no more of that size."""
+        if not self._failed:
+            return None
+        try:
+            self._log.probe(self._failed)
+        except sqlite3.Error as error:
+            return f"the log cannot be written: {error}; make room on its disk"
+        self._failed = 0
+        return None
 
     def close(self) -> None:
         """Append what was handed in, then stop."""
@@ -221,12 +243,15 @@ class Runner:
             self._consumer.ingest(records, time.time_ns() // 1000)
             self._taken += 1
         if self._taken >= (self._limits.batches if records else 1):
-            self._log.delete_before(self._consumer.position())
-            self._taken, self._deleted = 0, True
+            with suppress(sqlite3.OperationalError):  # deleting takes room too: a full disk only makes it wait
+                self._log.delete_before(self._consumer.position())
+                self._taken, self._deleted = 0, True
         return bool(records)
 
     def _shrink(self) -> None:
         """Costs as much as writing did, so it waits for a moment when nothing else does, and is done now and then."""
         if self._deleted and time.monotonic() - self._shrunk >= self._limits.shrink:
-            self._log.shrink()
-            self._deleted, self._shrunk = False, time.monotonic()
+            self._shrunk = time.monotonic()
+            with suppress(sqlite3.OperationalError):
+                self._log.shrink()
+                self._deleted = False
