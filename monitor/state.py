@@ -10,11 +10,13 @@ from detectors.cells import NEVER_SEEN, OUT_OF_RANGE
 from detectors.episodes import TRAFFIC
 from monitor.config.models import ApplicationConfig, Config
 from monitor.metrics import Metrics
-from monitor.store import counters, courses, feedback, ids, positions, slices
+from monitor.store import counters, courses, feedback, ids, panes, positions, slices
 from monitor.store.counters import Counters
 from monitor.store.engine import Store
 from records.pane import Pane
+from records.pane_codec import decode_pane
 from records.signal import Kind, Signal
+from records.window import WINDOW
 from signals.catalogue import BY_NAME
 from signals.dynamic import declare
 from streams.panes import PaneKey
@@ -29,6 +31,7 @@ DERIVED = (
 MOST_VALUES = 200
 """Values of one slice dimension that have panes of their own; the rest share `__other__`."""
 REST = "__other__"
+FOREVER = 2**62
 
 
 @dataclass
@@ -70,8 +73,15 @@ class State:
         for application in self.known:
             if (through := courses.judged_through(c, application)) is not None:
                 self.judged[application] = through
+                self.open |= self._stored_open(c, application, through)
             self.waiting[application] = {row.id_hash for row in feedback.waiting(c, application)}
         self.recent = RecentIds(self.config().deduplicate_within)
         for batch in ids.since(c, ids.newest(c) - 2 * self.config().deduplicate_within):
             hashes = np.frombuffer(batch.hashes, np.uint64)
             self.recent.add(hashes, np.full(len(hashes), batch.accepted_at))
+
+    def _stored_open(self, c: Connection, application: str, judged: int) -> dict[PaneKey, Pane]:
+        """The panes of this partition whose windows are still to be judged."""
+        keys = [key for key, _ in panes.sizes(c, application, WINDOW, judged, FOREVER)]
+        stored = panes.get(c, self.topic, self.partition, WINDOW, keys)
+        return {key: decode_pane(blob) for key, blob in stored.items()}

@@ -29,6 +29,6 @@ def get(c: Connection, topic: str, partition: int) -> Position | None:
 
 def put(c: Connection, topic: str, partition: int, position: Position) -> None:
     """Insert or replace."""
-    watermarks = msgspec.msgpack.encode(position.watermarks)
+    watermarks = msgspec.msgpack.encode(dict(sorted(position.watermarks.items())))
     row = {"topic": topic, "partition": partition, "next_offset": position.next_offset, "watermarks": watermarks}
     upsert(c, positions, [row])
