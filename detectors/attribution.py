@@ -36,6 +36,10 @@ def cell_words(part: Part, row: int, signal: Signal) -> list[str]:
 
 
 def _range(low: float, high: float) -> str:
+    if np.isnan(low):
+        return "any other value"
+    if low == high:
+        return number(low)
     if np.isinf(low):
         return f"up to {number(high)}"
     return f"over {number(low)}" if np.isinf(high) else f"{number(low)} to {number(high)}"

@@ -144,12 +144,19 @@ def _locate(starts, first, signal, key):  # type: ignore[no-untyped-def]
     return out
 
 
-def _numeric_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """First keys of the cells of a numeric signal: its deciles at bucket edges; a constant gets its value and the rest."""
+def _numeric_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    """First keys of the entries of a numeric signal, the cell of each, and how many cells: its deciles at bucket edges.
+
+    A constant gets its value and the rest, whichever side that lies on; where all deciles are the highest value, what lies
+    below it has a cell.
+    """
+    if len(keys) == 1:
+        return np.array([BAD + 1, keys[0], keys[0] + 1]), np.array([1, 0, 1]), 2
     share = np.cumsum(counts) / counts.sum()
     deciles = np.unique(np.searchsorted(share, np.arange(1, CELLS) / CELLS - 1e-12))
-    upper = keys[deciles[deciles < len(keys) - 1]] if len(keys) > 1 else keys
-    return np.concatenate([[BAD + 1], upper + 1])
+    upper = deciles[deciles < len(keys) - 1] if deciles[0] < len(keys) - 1 else np.array([len(keys) - 2])
+    first = np.concatenate([[BAD + 1], keys[upper] + 1])
+    return first, np.arange(len(first)), len(first)
 
 
 def _category_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
@@ -172,8 +179,7 @@ def make_cells(base: Pane) -> Cells:
         if kind == Kind.TEXT or not counts.sum():
             continue
         if kind == Kind.NUMERIC:
-            mine = _numeric_entries(keys, counts)
-            place, size = np.arange(len(mine)), len(mine)
+            mine, place, size = _numeric_entries(keys, counts)
         elif kind == Kind.BOOLEAN:
             mine, place, size = np.array([0, 1]), np.arange(2), 2
         else:
@@ -203,8 +209,14 @@ def make_cells(base: Pane) -> Cells:
 
 
 def cell_bounds(cells: Cells, row: int) -> list[tuple[float, float]]:
-    """Lower (exclusive) and upper (inclusive) edge of each cell of a numeric row, in the signal's unit."""
+    """Lower (exclusive) and upper (inclusive) edge of each cell of a numeric row, in the signal's unit.
+
+    Both are nan for the rest of a constant, which lies on either side of it.
+    """
     mine = cells.first[cells.starts[row] : cells.starts[row + 1]]
+    if len(mine) > cells.k[row]:
+        low, high = bucket_edges(mine[1:2])
+        return [(float(low[0]), float(high[0])), (np.nan, np.nan)]
     _, upper = bucket_edges(mine[1:] - 1)
     edges = [-np.inf, *upper.tolist(), np.inf]
     return list(pairwise(edges))

@@ -152,7 +152,8 @@ def window_scores(
 
     directed = (worse != 0) & (evaluation | ((k == 2) & ~numeric))
     last = np.take_along_axis(shares(now) - shares(base), np.maximum(k - 1, 0)[:, None], axis=1)[:, 0]
-    lean = np.where(k == 2, last, np.where(np.isnan(moments), rank_t, t))
+    difference = now_mean - base_mean
+    lean = np.where(numeric & np.isfinite(difference), difference, np.where(k == 2, last, rank_t))
     harms = lean * worse > 0
     one_shape = np.where(k == 2, one_sided(shape, harms), np.where(harms, shape, 0.0))
     shape = np.where(directed, one_shape, shape)
