@@ -189,25 +189,14 @@ def _all_null(values: Sequence[Any]) -> bool:
 
 
 def _lists(values: Sequence[Any], items: pl.Series) -> pl.Series:
-    """A list column of the shape of `values`, whose items one after another are `items`.
-
-    Rows of one length are one reshaped array; where lengths differ, gathers sort by length and back.
-    """
+    """A list column of the shape of `values`, whose items one after another are `items`."""
     kind = pl.List(items.dtype)
     if _all_null(values):
         return pl.Series([None], dtype=kind).new_from_index(0, len(values))
     lengths = np.array([-1 if value is None else len(value) for value in values])
-    if lengths[0] > 0 and (lengths == lengths[0]).all():
-        return items.reshape((len(values), int(lengths[0]))).cast(kind)
-    order = np.argsort(lengths, kind="stable")
-    counts = np.maximum(lengths, 0)
-    starts = (np.cumsum(counts) - counts)[order]
-    pieces = []
-    for length in np.unique(lengths):
-        of_length = starts[lengths[order] == length]
-        if length > 0:
-            places = (of_length[:, None] + np.arange(length)).ravel()
-            pieces.append(items.gather(places).reshape((len(of_length), int(length))).cast(kind))
-        else:
-            pieces.append(pl.Series([None if length < 0 else []], dtype=kind).new_from_index(0, len(of_length)))
-    return pl.concat(pieces).gather(np.argsort(order))
+    full = lengths > 0
+    owners = pl.Series("owner", np.repeat(np.arange(np.count_nonzero(full)), lengths[full])).set_sorted()
+    lists = pl.DataFrame([owners, items.alias("item")]).group_by("owner", maintain_order=True).agg("item")["item"]
+    lists = pl.concat([lists, pl.Series([[]], dtype=kind)], rechunk=True)
+    place = pl.Series(np.where(full, np.cumsum(full) - 1, len(lists) - 1))
+    return lists.gather(place.zip_with(pl.Series(lengths >= 0), pl.Series([None], dtype=pl.Int64)))

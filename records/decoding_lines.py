@@ -40,12 +40,13 @@ def split_lines(values: Sequence[bytes]) -> Lines:
     """The lines of NDJSON inputs. Blank lines are skipped and do not count in `index`."""
     lines, record = list(values), np.arange(len(values), dtype=np.int32)
     index = np.zeros(len(values), np.int64)
-    if b"\n" in b"".join(values) or not all(values) or any(map(bytes.isspace, values)):
+    if any(b"\n" in value for value in values) or not all(values) or any(map(bytes.isspace, values)):
         parts = [value.split(b"\n") for value in values]
         lines = [line for part in parts for line in part]
-        kept = [j for j, line in enumerate(lines) if line and not line.isspace()]
-        record = np.repeat(record, list(map(len, parts)))[kept]
-        lines = [lines[j] for j in kept] if len(kept) < len(lines) else lines
+        record = np.repeat(record, list(map(len, parts)))
+        if not all(lines) or any(map(bytes.isspace, lines)):
+            kept = [j for j, line in enumerate(lines) if line and not line.isspace()]
+            lines, record = [lines[j] for j in kept], record[kept]
         index = (np.arange(len(lines)) - np.searchsorted(record, record)).astype(np.int64)
     return Lines(lines, record, index)
 
