@@ -37,7 +37,7 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
     root = logging.getLogger()
     root.handlers[:] = [*(other for other in root.handlers if not isinstance(other, _Handler)), handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "asyncio", "uvicorn.access", "alembic", "numba"):
+    for chatty in ("httpx", "httpcore", "asyncio", "uvicorn.access", "uvicorn.error", "alembic", "numba"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
 
 

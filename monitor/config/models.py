@@ -4,6 +4,7 @@ import difflib
 import re
 from importlib.util import find_spec
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -107,8 +108,12 @@ def _evaluation(value: Any) -> Any:
 
 
 def _web(url: SecretStr) -> SecretStr:
-    if re.match(r"^https?://[^/\s]+", url.get_secret_value()):
-        return url
+    try:
+        parts = urlsplit(url.get_secret_value())
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
+            return url
+    except ValueError:  # half an IPv6 address, a port that is no number: not for the message, it may hold a secret
+        pass
     raise ValueError("expected a URL that begins with https:// or http://")
 
 
