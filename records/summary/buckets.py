@@ -21,31 +21,35 @@ BAD = MISSING + 1
 OTHER = np.iinfo(np.int64).max
 """Reserved keys: no value, a value that cannot be, a category beyond those that are kept."""
 
-_BOUNDS = np.array([isqrt(isqrt(isqrt(isqrt(1 << (52 * SCALE + j))))) for j in range(SCALE)]) / 2**52
+_BOUNDS = np.array([isqrt(isqrt(isqrt(isqrt(1 << (52 * SCALE + j))))) for j in range(SCALE + 1)]) / 2**52
 """The largest doubles that are not above 2**(j/16): a double is above one of them just where it is above the power."""
+_SLOTS = 2 * SCALE
+_BELOW = np.searchsorted(_BOUNDS, 1 + np.arange(_SLOTS) / _SLOTS)
+"""How many of the bounds lie below each slot of [1, 2); at most one lies in it."""
 _HIGHEST = math.nextafter(1024.0, 0.0)
 """The exponent of the largest finite edge."""
 
 
 @nb.njit(cache=True, nogil=True)
-def _key(x: float, bounds: NDArray[np.float64]) -> int:
+def _key(x: float, bounds: NDArray[np.float64], below: NDArray[np.int64]) -> int:
     if x == 0.0:
         return 0
     mantissa, exponent = math.frexp(abs(x))
     mantissa *= 2.0
-    sub = 0
-    while sub < 16 and bounds[sub] < mantissa:
-        sub += 1
+    sub = below[int((mantissa - 1.0) * _SLOTS)]
+    sub += bounds[sub] < mantissa
     key = (exponent - 1) * 16 + sub - 1 + 20_000
     return key if x > 0 else -key
 
 
 @nb.njit(cache=True, nogil=True)
-def _keys(values: NDArray[np.float64], low: float, high: float, bounds: NDArray[np.float64]) -> NDArray[np.int64]:
+def _keys(
+    values: NDArray[np.float64], low: float, high: float, bounds: NDArray[np.float64], below: NDArray[np.int64]
+) -> NDArray[np.int64]:
     out = np.empty(len(values), np.int64)
     small = np.empty(256, np.int64)
     for v in range(256):
-        small[v] = _key(float(v), bounds)
+        small[v] = _key(float(v), bounds, below)
     for i in range(len(values)):
         x = values[i]
         if x != x:
@@ -55,13 +59,13 @@ def _keys(values: NDArray[np.float64], low: float, high: float, bounds: NDArray[
         elif 0.0 <= x < 256.0 and x == math.floor(x):
             out[i] = small[int(x)]
         else:
-            out[i] = _key(x, bounds)
+            out[i] = _key(x, bounds, below)
     return out
 
 
 def bucket_keys(values: NDArray[np.float64], low: float = -math.inf, high: float = math.inf) -> NDArray[np.int64]:
     """Keys (n,) of values (n,): NaN is MISSING, infinities and what lies outside [low, high] are BAD."""
-    keys: NDArray[np.int64] = _keys(values, low, high, _BOUNDS)
+    keys: NDArray[np.int64] = _keys(values, low, high, _BOUNDS, _BELOW)
     return keys
 
 
