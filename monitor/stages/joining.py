@@ -9,6 +9,7 @@ import polars as pl
 from sqlalchemy import Connection
 
 from monitor.stages.batch import Batch
+from monitor.stages.keeping import keep_contents
 from monitor.stages.measuring import codes
 from monitor.state import State
 from monitor.store import contents, ids
@@ -44,6 +45,7 @@ class _Row(NamedTuple):
 
 def join(state: State, batch: Batch, c: Connection) -> None:
     """Join what this batch brought, and what waited for its interactions; the rest waits."""
+    keep_contents(state, c, batch)  # first, so that an answer that waited finds the text it is compared with
     came = batch.feedback["application"].unique().to_list() if len(batch.feedback) else []
     for application in {*came, *batch.frame["application"].unique().to_list()} - state.waiting.keys():
         state.waiting[application] = {row.id_hash for row in stored.waiting(c, application)}

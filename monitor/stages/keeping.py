@@ -87,15 +87,13 @@ def roll_up(c: Connection, application: str, end: int) -> None:
 
 
 def keep(state: State, c: Connection, batch: Batch) -> None:
-    """Everything of a batch but its windows: open panes, ids, counters, refused lines, and the position."""
+    """Everything of a batch but its windows and texts: open panes, ids, counters, refused lines, and the position."""
     touched = {key for segment in batch.panes.values() for key, _ in segment if key in state.open}
     _put(c, state.topic, state.partition, WINDOW, {key: state.open[key] for key in touched})
     for value in batch.new_values:
         slices.add(c, *value)
     _keep_ids(state, c, batch)
     _keep_letters(state, c, batch)
-    if state.config().content != "digest":
-        _keep_contents(state, c, batch)
     state.watermarks |= batch.watermarks
     positions.put(c, state.topic, state.partition, Position(batch.next_offset, state.watermarks))
 
@@ -131,9 +129,9 @@ def _keep_letters(state: State, c: Connection, batch: Batch) -> None:
         dead_letters.put(c, letters)
 
 
-def _keep_contents(state: State, c: Connection, batch: Batch) -> None:
-    """Prompts and responses, as they came or without what is personal in them."""
-    if not len(batch.frame):
+def keep_contents(state: State, c: Connection, batch: Batch) -> None:
+    """Prompts and responses, as they came or without what is personal in them, where they are kept at all."""
+    if not len(batch.frame) or state.config().content == "digest":
         return
     texts = batch.frame.select("application", "prompt", "response")
     if state.config().content == "redacted":

@@ -84,7 +84,7 @@ def records(batches: Iterable[Iterable[Mapping[str, Any]]], offset: int = 1, acc
 
 
 @contextmanager
-def opened(path: Path, config: str = CONFIG) -> Iterator[Store]:
+def opened(path: Path) -> Iterator[Store]:
     """A store of its own with its tables."""
     store = Store(f"sqlite:///{path}")
     try:
@@ -156,9 +156,8 @@ def differing(a: Left, b: Left) -> list[str]:
             continue
         if isinstance(x, dict):
             wrong = sorted((k for k in x.keys() | y.keys() if x.get(k) != y.get(k)), key=str)
-            out.append(
-                f"{name}: {len(wrong)} of {len(x.keys() | y.keys())}, first {wrong[0]}: {_detail(x.get(wrong[0]), y.get(wrong[0]))}"
-            )
+            first = _detail(x.get(wrong[0]), y.get(wrong[0]))
+            out.append(f"{name}: {len(wrong)} of {len(x.keys() | y.keys())}, first {wrong[0]}: {first}")
         else:
             out.append(f"{name}: {x} != {y}")
     return out
