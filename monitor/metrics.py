@@ -115,7 +115,7 @@ class Metrics:
         self.late = self._counter("plumbline_late_interactions", "Interactions after their window had closed.", ())
         self.dead_letters = self._counter("plumbline_dead_letters", "Lines refused.", ("reason",))
         self.unknown = self._counter("plumbline_unknown_fields", "Fields that the schema does not name.", ("field",))
-        self.unmatched = self._counter("plumbline_unmatched_feedback", "Feedback that could not count.", ("application", "reason"))
+        self.unmatched = self._counter("plumbline_unmatched_feedback", "Feedback not counted.", ("application", "reason"))
         self.notifications = self._counter("plumbline_notifications", "Notifications.", ("receiver", "outcome"))
         self.requests = self._counter("plumbline_http_requests", "HTTP requests.", ("path", "status"))
         self.duration = Histogram("plumbline_duration_seconds", "Duration of the monitored calls.", model, DURATION_BUCKETS)

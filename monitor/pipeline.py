@@ -32,7 +32,6 @@ class Pipeline:
         self.store, self.metrics = store, metrics
         self.state = State(store, lambda: config.current, metrics, topic, partition)
         self.judges: dict[str, Judge] = {}
-        self.changed_back: dict[str, int] = {}
         self.config = config.current
         with store.begin() as c:
             self.state.load(c)
@@ -88,7 +87,8 @@ class Pipeline:
         for segment in range(len(boundaries) + 1):
             late = keeping.add_panes(self.state, c, batch.panes.get(segment, []), batch)
             for application, start in late.items():
-                self.changed_back[application] = min(start, self.changed_back.get(application, start))
+                self.state.changed[application] = min(start, self.state.changed.get(application, start))
+                courses.set_judged(c, application, self.state.judged[application], self.state.changed[application])
             if segment < len(boundaries):
                 for closing in batch.closings:
                     if closing.record == boundaries[segment]:
@@ -113,14 +113,14 @@ class Pipeline:
             changed += judge.stand(c, start + WINDOW, self._budget())
             alerting.raise_alerts(state, c, application, judge.lasting(), changed, start + WINDOW, now / 1e6)
             counting.show(state, judge, changed)
-        courses.set_judged(c, application, state.judged[application])
+        courses.set_judged(c, application, state.judged[application], state.changed.get(application))
 
     def _judge_again(self, c: Connection, judge: Judge, start: int) -> list[Finding]:
         """Where late data changed judged windows, judge from there on again."""
-        changed = self.changed_back.get(judge.application)
+        changed = self.state.changed.get(judge.application)
         if changed is None or (start - changed > FAR_BACK and (start + WINDOW) % HOUR):
             return []
-        del self.changed_back[judge.application]
+        del self.state.changed[judge.application]
         return judge.rewind(c, changed, start, self._budget())
 
     def _judge(self, c: Connection, application: str) -> Judge:

@@ -36,7 +36,8 @@ FOREVER = 2**62
 
 @dataclass
 class State:
-    """`open` holds the panes that batches still add to; `slices` the registry of values: (application, dimension) to codes."""
+    """`open` holds the panes that batches still add to; `judged` how far each application was judged, `changed` the earliest
+    of its judged windows that late data changed; `slices` the registry of values: (application, dimension) to codes."""
 
     store: Store
     config: Callable[[], Config]
@@ -46,6 +47,7 @@ class State:
     next_offset: int = 0
     watermarks: dict[str, int] = field(default_factory=dict)
     judged: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
     live: dict[str, bool] = field(default_factory=dict)
     slices: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     open: dict[PaneKey, Pane] = field(default_factory=dict)
@@ -68,12 +70,14 @@ class State:
         position = positions.get(c, self.topic, self.partition)
         self.next_offset = position.next_offset if position else 0
         self.watermarks = dict(position.watermarks) if position else {}
-        self.slices, self.open, self.waiting, self.judged = slices.load(c), {}, {}, {}
+        self.slices, self.open, self.waiting, self.judged, self.changed = slices.load(c), {}, {}, {}, {}
         self.known = counters.load(c)
         for application in self.known:
             if (through := courses.judged_through(c, application)) is not None:
                 self.judged[application] = through
                 self.open |= self._stored_open(c, application, through)
+            if (changed := courses.changed_from(c, application)) is not None:
+                self.changed[application] = changed
             self.waiting[application] = {row.id_hash for row in feedback.waiting(c, application)}
         self.recent = RecentIds(self.config().deduplicate_within)
         for batch in ids.since(c, ids.newest(c) - 2 * self.config().deduplicate_within):

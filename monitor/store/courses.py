@@ -110,15 +110,22 @@ def calibrations(c: Connection, application: str, until: int) -> bytes | None:
 
 
 def judged_through(c: Connection, application: str) -> int | None:
-    """The end of the last window that was judged."""
+    """The end of the last judged window, or where judging begins; None before anything was counted."""
     t = judged_rows.c
     through = c.execute(select(t.through).where(t.application == application)).scalar()
     return None if through is None else int(through)
 
 
-def set_judged(c: Connection, application: str, through: int) -> None:
-    """Insert or replace; it may go back, where windows are to be judged again."""
-    upsert(c, judged_rows, [{"application": application, "through": through}])
+def changed_from(c: Connection, application: str) -> int | None:
+    """The earliest judged window that late data changed, and that was not judged again yet; None where there is none."""
+    t = judged_rows.c
+    changed = c.execute(select(t.changed).where(t.application == application)).scalar()
+    return None if changed is None else int(changed)
+
+
+def set_judged(c: Connection, application: str, through: int, changed: int | None = None) -> None:
+    """Insert or replace."""
+    upsert(c, judged_rows, [{"application": application, "through": through, "changed": changed}])
 
 
 def _newest(c: Connection, table: Table, application: str, until: int | None) -> tuple[int, bytes] | None:

@@ -56,15 +56,6 @@ def _serial() -> Column[int]:
 
 sequences = Table("sequences", metadata, _key("name"), _integer("value"))
 
-log = Table(
-    "log",
-    metadata,
-    Column("offset", RowNumber, primary_key=True, autoincrement=False),
-    _text("topic"),
-    _bytes("value"),
-    _integer("accepted_at"),
-)
-
 positions = Table(
     "positions",
     metadata,
@@ -234,7 +225,13 @@ courses = Table(
 
 calibrations = Table("calibrations", metadata, _key("application"), _integer_key("start"), _bytes("arrays"))
 
-judged = Table("judged", metadata, _key("application"), _integer("through"))
+judged = Table(
+    "judged",
+    metadata,
+    _key("application"),
+    _integer("through"),
+    Column("changed", BigInteger),
+)
 
 findings = Table(
     "findings",
@@ -304,8 +301,7 @@ notifications = Table(
     _text("receiver"),
     _text("outcome"),
     _double("created_at"),
-    _double("next_attempt_at"),
     _bytes("body"),
     Index(None, "alert"),
-    Index(None, "outcome", "next_attempt_at"),
+    Index(None, "outcome"),
 )

@@ -22,14 +22,6 @@ def upgrade() -> None:
 
 def _create_stream() -> None:
     op.create_table(
-        "log",
-        sa.Column("offset", RowNumber, autoincrement=False, nullable=False),
-        sa.Column("topic", sa.Text(), nullable=False),
-        sa.Column("value", sa.LargeBinary(), nullable=False),
-        sa.Column("accepted_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("offset", name="pk_log"),
-    )
-    op.create_table(
         "positions",
         sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("partition", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -235,6 +227,7 @@ def _create_courses() -> None:
         "judged",
         sa.Column("application", sa.Text(), nullable=False),
         sa.Column("through", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("application", name="pk_judged"),
     )
 
@@ -264,12 +257,11 @@ def _create_verdicts() -> None:
         sa.Column("receiver", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("next_attempt_at", sa.Double(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_notifications"),
     )
     op.create_index("ix_notifications_alert", "notifications", ["alert"])
-    op.create_index("ix_notifications_outcome_next_attempt_at", "notifications", ["outcome", "next_attempt_at"])
+    op.create_index("ix_notifications_outcome", "notifications", ["outcome"])
 
 
 def _create_alerts() -> None:
