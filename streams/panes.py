@@ -77,8 +77,9 @@ def group_rows(
 
 def _dense(column: pl.Series) -> tuple[list[str], NDArray[np.int64]]:
     """Distinct values in order, and for each row the position of its own (-1: null)."""
-    codes = column.rank("dense").cast(pl.Int64).fill_null(0).to_numpy() - 1
-    return column.unique().drop_nulls().sort().to_list(), codes
+    values = column.unique().drop_nulls().sort()
+    codes = column.cast(pl.Enum(values)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    return values.to_list(), codes
 
 
 @nb.njit(cache=True, nogil=True)
@@ -168,11 +169,23 @@ def _code_labels(name: str, labels: Labels) -> _Coded:
     return _Coded(name, Kind.CATEGORICAL, 0.0, place[labels.codes], hashes[order], labels.rows, None, names)
 
 
+@nb.njit(cache=True, nogil=True)
+def _documents(rows, buckets):  # type: ignore[no-untyped-def]
+    """Codes of words, their bucket + 1, and of the documents that hold them, 0; and the row of each."""
+    codes, of_code = np.empty(2 * len(rows), np.int32), np.empty(2 * len(rows), np.int32)
+    size, before = 0, -1
+    for j in range(len(rows)):
+        if rows[j] != before:
+            codes[size], of_code[size] = 0, rows[j]
+            size, before = size + 1, rows[j]
+        codes[size], of_code[size] = buckets[j] + 1, rows[j]
+        size += 1
+    return codes[:size], of_code[:size]
+
+
 def _code_words(name: str, words: Words) -> _Coded:
-    documents = words.rows[np.flatnonzero(np.diff(words.rows, prepend=-1))]
-    keys = np.arange(DOCUMENTS, WORD_BUCKETS)
-    codes = np.concatenate([np.zeros(len(documents), np.int32), words.buckets + 1]).astype(np.int32)
-    return _Coded(name, Kind.TEXT, 0.0, codes, keys, np.concatenate([documents, words.rows]).astype(np.int32))
+    codes, rows = _documents(words.rows, words.buckets)
+    return _Coded(name, Kind.TEXT, 0.0, codes, np.arange(DOCUMENTS, WORD_BUCKETS), rows)
 
 
 def _code(columns: Columns) -> list[_Coded]:
@@ -202,7 +215,7 @@ def fold(columns: Columns, grouping: Grouping, ids: pl.Series, slices: Mapping[s
     for s, c in enumerate(coded):
         of_items = groups[:1] if c.kind == Kind.TEXT else groups
         if c.rows is not None:
-            of_items = np.ascontiguousarray(of_items[:, c.rows])
+            of_items = np.take(of_items, c.rows, axis=1)
         group, code, count = _count(c.codes, of_items, all_traffic if c.kind == Kind.TEXT else size, len(c.keys))
         entries.append((group, np.full(len(group), s, np.int32), c.keys[code], count))
         if c.values is not None:

@@ -38,7 +38,7 @@ def _key(x: float, bounds: NDArray[np.float64], below: NDArray[np.int64]) -> int
     mantissa *= 2.0
     sub = below[int((mantissa - 1.0) * _SLOTS)]
     sub += bounds[sub] < mantissa
-    key = (exponent - 1) * 16 + sub - 1 + 20_000
+    key = int((exponent - 1) * 16 + sub - 1 + 20_000)
     return key if x > 0 else -key
 
 
