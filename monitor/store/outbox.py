@@ -20,16 +20,6 @@ def put(c: Connection, notifications: Sequence[Notification]) -> None:
     insert_new(c, table, [_row(notification) for notification in notifications], ["id"])
 
 
-def due(c: Connection, now: float, limit: int) -> list[Notification]:
-    """Those that wait and whose next attempt is due, the longest due first; no two processes are handed the same at once.
-
-    `now` is wall clock, seconds since 1970. Call it in a write transaction.
-    """
-    statement = select(table.c.body).where(table.c.outcome == "waiting", table.c.next_attempt_at <= now)
-    order = (table.c.next_attempt_at, table.c.created_at, table.c.id)
-    return _read(c, statement.order_by(*order).limit(limit).with_for_update(skip_locked=True))
-
-
 def waiting(c: Connection) -> list[Notification]:
     """All that is not yet handed over nor given up, the oldest first."""
     statement = select(table.c.body).where(table.c.outcome == "waiting")
@@ -60,7 +50,6 @@ def _row(notification: Notification) -> dict[str, Any]:
         "receiver": notification.receiver,
         "outcome": notification.outcome,
         "created_at": notification.created_at,
-        "next_attempt_at": notification.next_attempt_at,
         "body": _encoder.encode(notification),
     }
 

@@ -206,30 +206,17 @@ def test_the_same_transition_is_logged_once(store: Store) -> None:
         assert alerts.history(c, "x") == course
 
 
-def test_a_notification_is_put_once_and_due_until_it_is_delivered(store: Store) -> None:
+def test_a_notification_is_put_once_and_waits_until_it_is_delivered(store: Store) -> None:
     first, second = notification("n-1"), notification("n-2", next_attempt_at=50.0, alert="a-2")
     with store.begin() as c:
         outbox.put(c, [first, second])
-        assert outbox.due(c, 49.9, 10) == [first]
-        assert outbox.due(c, 50.0, 10) == [first, second]
-        assert outbox.due(c, 50.0, 1) == [first]
+        assert outbox.waiting(c) == [first, second]
         delivered = notification("n-1", outcome="delivered", attempts=1, at=51.0)
         outbox.update(c, delivered)
         outbox.put(c, [first])
-        assert outbox.due(c, 50.0, 10) == [second]
-        outbox.update(c, notification("n-2", alert="a-2", attempts=1, next_attempt_at=99.0))
-        assert outbox.due(c, 98.0, 10) == []
-        assert [n.id for n in outbox.waiting(c)] == ["n-2"]
+        assert outbox.waiting(c) == [second]
+        later = notification("n-2", alert="a-2", attempts=1, next_attempt_at=99.0)
+        outbox.update(c, later)
+        assert outbox.waiting(c) == [later]
         assert outbox.of_alert(c, "a-1") == [delivered]
         assert outbox.counts(c) == {("oncall", "delivered"): 1, ("oncall", "waiting"): 1}
-
-
-def test_what_one_process_is_handed_no_other_is_handed_at_the_same_time(store: Store) -> None:
-    """SQLite's write transactions take turns anyway; PostgreSQL skips the locked rows."""
-    with store.begin() as c:
-        outbox.put(c, [notification("n-1"), notification("n-2")])
-        if c.dialect.name == "sqlite":
-            return
-    with store.begin() as one, store.begin() as two:
-        assert [n.id for n in outbox.due(one, 1.0, 1)] == ["n-1"]
-        assert [n.id for n in outbox.due(two, 1.0, 9)] == ["n-2"]

@@ -1,61 +1,17 @@
-"""Log, positions, panes, ids, slices, counters and dead letters: what a batch writes."""
+"""Positions, panes, ids, slices, counters and dead letters: what a batch writes."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from monitor.store import Store, counters, dead_letters, dialect, ids, log, panes, positions, slices
+from monitor.store import Store, counters, dead_letters, dialect, ids, panes, positions, slices
 from monitor.store.counters import Counters
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.positions import Position
 from records.errors import InputError, StoreError
 from streams.panes import PaneKey
 from tests.store.make import MINUTE, NOON
-
-on_one_store = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-class UndoneError(Exception):
-    """Ends a transaction that shall leave nothing."""
-
-
-def test_offsets_go_on_after_everything_is_deleted(store: Store) -> None:
-    with store.begin() as c:
-        assert log.last_offset(c) == 0
-        assert log.append(c, "interactions", [b"a", b"b"], 7) == 2
-        assert log.append(c, "interactions", [], 7) == 2
-        log.delete_before(c, 3)
-        assert log.fetch(c, 0, 10, 100) == []
-        assert log.last_offset(c) == 2
-        assert log.append(c, "feedback", [b"c"], 8) == 3
-        assert log.fetch(c, 0, 10, 100) == [log.LogRecord(3, "feedback", b"c", 8)]
-
-
-@on_one_store
-@given(
-    values=st.lists(st.binary(max_size=20), max_size=12),
-    after=st.integers(0, 12),
-    limit_records=st.integers(1, 12),
-    limit_bytes=st.integers(1, 60),
-)
-def test_a_fetch_is_the_longest_run_that_fits_both_limits_but_never_nothing(
-    store: Store, values: list[bytes], after: int, limit_records: int, limit_bytes: int
-) -> None:
-    with pytest.raises(UndoneError), store.begin() as c:
-        base = log.last_offset(c)
-        log.append(c, "t", values, 0)
-        got = [(r.offset - base, r.value) for r in log.fetch(c, base + after, limit_records, limit_bytes)]
-        following = list(enumerate(values, 1))[after:]
-        assert got == following[: len(got)]
-        if following:
-            assert got
-            assert len(got) <= limit_records
-            assert len(got) == 1 or sum(len(value) for _, value in got) <= limit_bytes
-            more = following[: len(got) + 1]
-            longer = len(more) > len(got) and len(more) <= limit_records
-            assert not longer or sum(len(value) for _, value in more) > limit_bytes
-        raise UndoneError
 
 
 def test_a_position_is_replaced_and_belongs_to_its_partition(store: Store) -> None:
