@@ -17,7 +17,7 @@ from tests.faults.stored import read
 from tests.faults.traffic import Day, total
 from tests.monitor.process import Process, serving, start, write_config
 
-DAY = Day(0, 40, 0, 400)
+DAY = Day(0, 14, 0, 400)
 Squeeze = Callable[[Process, Path], None]
 
 
