@@ -2,6 +2,7 @@
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from monitor.stages.batch import Batch
 from monitor.state import MOST_VALUES, REST, State
@@ -60,29 +61,35 @@ def _registered(state: State, batch: Batch, dimension: str, values: pl.DataFrame
 
 def fold(state: State, batch: Batch) -> None:
     """Signals of all interactions at once, counted into panes by segment."""
-    if not len(batch.frame):
-        return
-    columns = measure(state, batch.frame)
-    grouping = group_rows(batch.frame["application"], batch.start, batch.slices, batch.segment)
-    panes = fold_columns(columns, grouping, batch.frame["id"], batch.slices)
-    for key, segment, pane in zip(grouping.keys, grouping.segments, panes, strict=True):
-        batch.panes.setdefault(segment, []).append((key, pane))
+    for rows in _alike(state, batch.frame["application"]):
+        whole = len(rows) == len(batch.frame)
+        frame = batch.frame if whole else batch.frame[rows]
+        slices = batch.slices if whole else {d: values.gather(pl.Series(rows)) for d, values in batch.slices.items()}
+        columns = measure(state, frame)
+        grouping = group_rows(frame["application"], batch.start[rows], slices, batch.segment[rows])
+        panes = fold_columns(columns, grouping, frame["id"], slices)
+        for key, segment, pane in zip(grouping.keys, grouping.segments, panes, strict=True):
+            batch.panes.setdefault(segment, []).append((key, pane))
+
+
+def _alike(state: State, application: pl.Series) -> list[NDArray[np.int64]]:
+    """Rows of the applications that are measured alike: what one asks for never shows in the panes of another."""
+    names: dict[tuple[object, object], list[str]] = {}
+    for name in application.unique(maintain_order=True).to_list():
+        config = state.application(name)
+        names.setdefault((config.signals, config.evaluations), []).append(name)
+    return [np.flatnonzero(application.is_in(mine).to_numpy()) for mine in names.values()]
 
 
 def measure(state: State, frame: pl.DataFrame) -> Columns:
-    """Signals of a frame, with the evaluations that any of its applications asks for."""
-    names = frame["application"].unique().to_list()
-    configs = [state.application(name) for name in names]
-    wanted = None if any(config.signals is None for config in configs) else {s for c in configs for s in c.signals or ()}
-    evaluations = sorted({name for config in configs for name in config.evaluations})
-    columns = compute(frame, wanted, evaluations)
+    """Signals of a frame whose applications are measured alike."""
+    config = state.application(frame["application"][0])
+    columns = compute(frame, None if config.signals is None else set(config.signals), sorted(config.evaluations))
     state.declared.update(columns.declared)
     return columns
 
 
-def codes(
-    state: State, batch: Batch, application: str, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]"
-) -> tuple[list[str], "np.ndarray[tuple[int, int], np.dtype[np.int32]]"]:
+def codes(state: State, batch: Batch, application: str, rows: NDArray[np.int64]) -> tuple[list[str], NDArray[np.int32]]:
     """The dimensions of an application, and the registry codes (dimensions, rows) of its interactions; -1 is none."""
     dimensions = list(state.application(application).slices)
     out = np.full((len(dimensions), len(rows)), -1, np.int32)
