@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from detectors.calibration import Part
 from detectors.cells import NEVER_SEEN, OUT_OF_RANGE, category_names, cell_bounds
 from records.finding import CellReason, Reasons
-from records.pane import SQUARE, TOTAL, Pane
+from records.pane import TOTAL, Pane
 from records.signal import Kind, Signal
 from records.summary.buckets import bucket_middles
 from records.summary.sample import Sample
@@ -60,15 +60,6 @@ def mean(pane: Pane, name: str) -> float | None:
     i = pane.index(name)
     n = pane.cells(name)[1].sum()
     return float(pane.moments[i, TOTAL] * pane.resolution[i] / n) if n else None
-
-
-def deviation(pane: Pane, name: str) -> float | None:
-    """Standard deviation of a numeric signal in its unit; None without values."""
-    i, average = pane.index(name), mean(pane, name)
-    if average is None:
-        return None
-    square = pane.moments[i, SQUARE] * pane.resolution[i] ** 2 / pane.cells(name)[1].sum()
-    return float(np.sqrt(max(square - average**2, 0.0)))
 
 
 def reasons(part: Part, row: int, signal: Signal, base: NDArray[np.float64], now: NDArray[np.float64],

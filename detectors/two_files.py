@@ -60,10 +60,3 @@ def with_windows(scores: Scores, ordered: Bools, numeric: Bools, k: NDArray[np.i
     """The same from scores that know the reference's wobble: p = min(1, tests x 10^-score), the tests that could speak."""
     tests = 1.0 + (ordered & (k >= RANKED_CELLS)) + numeric
     return TwoFiles(np.maximum(scores.decades - np.log10(tests), 0.0), scores.spoke)
-
-
-def family_wise(decades: Floats, false_alarm_rate: float) -> Bools:
-    """Which comparisons (C,) differ, by Bonferroni over all that could be compared (nan could not)."""
-    compared = int(np.count_nonzero(~np.isnan(decades)))
-    out: Bools = np.nan_to_num(decades, nan=-1.0) >= np.log10(max(compared, 1) / false_alarm_rate)
-    return out

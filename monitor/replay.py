@@ -85,7 +85,7 @@ class Summary:
 class Recording:
     """A file of interactions, its lines in the order of their times. Lines without a readable time are `unusable`."""
 
-    def __init__(self, path: str, mapping: Mapping[str, str], application: str | None, only: int | None = None):
+    def __init__(self, path: str, mapping: Mapping[str, str], application: str | None):
         """Reads the file once. Raises InputError where it cannot be read or no line has a time."""
         if Path(path).suffix.lower() == ".csv":
             raise InputError(f"{path}: CSV does not say what is a number; expected JSON lines or Parquet")

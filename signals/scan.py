@@ -269,11 +269,3 @@ def scan(column: pl.Series) -> tuple[NDArray[np.int32], Words]:
     counts, buckets, ends = _scan(*column_bytes(column), _FOLD, _LANES)
     rows = np.repeat(np.arange(len(ends), dtype=np.int32), np.diff(ends, prepend=0))
     return counts, Words(rows, buckets)
-
-
-def word_bucket(word: str) -> int:
-    """The bucket under which the scan counts a word, whatever its case and punctuation; ValueError if it is no word."""
-    _, words = scan(pl.Series([word]))
-    if len(words.buckets) != 1:
-        raise ValueError(f"{word!r} is not one word")
-    return int(words.buckets[0])

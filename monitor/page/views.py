@@ -95,14 +95,13 @@ class AlertRow:
 
 @dataclass(frozen=True, slots=True)
 class StateLine:
-    """`watermark` is the event time up to which figures are complete; `coverage` the share of answers judged."""
+    """`watermark` is the event time up to which figures are complete."""
 
     interactions_today: int
     watermark: int | None
     lag: float | None
     budget_spent: float
     budget: str
-    coverage: float | None = None
     stale_after: float = 120.0
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, or_, select
+from sqlalchemy import Connection, or_, select
 
 from monitor.store.dialect import chunks, upsert
 from monitor.store.paging import page
@@ -20,15 +20,13 @@ def put(c: Connection, findings: Sequence[Finding]) -> None:
     upsert(c, table, [_row(finding) for finding in findings])
 
 
-def open_(c: Connection, application: str) -> list[Finding]:
-    """Those that last, the oldest change first."""
-    return _all(c, select(table).where(table.c.application == application, table.c.ended.is_(None)))
-
-
 def since(c: Connection, application: str, since: int) -> list[Finding]:
     """Those that last or lasted at `since` or later: open, or ended at or after it. The oldest change first."""
     lasting = or_(table.c.ended.is_(None), table.c.ended >= since)
-    return _all(c, select(table).where(table.c.application == application, lasting))
+    rows = c.execute(
+        select(table.c.body).where(table.c.application == application, lasting).order_by(table.c.since, table.c.id)
+    )
+    return [_decoder.decode(row.body) for row in rows]
 
 
 def query(
@@ -74,8 +72,3 @@ def _row(finding: Finding) -> dict[str, Any]:
         "verdict": finding.verdict,
         "body": _encoder.encode(finding),
     }
-
-
-def _all(c: Connection, statement: Select[Any]) -> list[Finding]:
-    rows = c.execute(statement.order_by(table.c.since, table.c.id))
-    return [_decoder.decode(row.body) for row in rows]

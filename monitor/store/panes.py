@@ -5,8 +5,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import Connection, select, tuple_
-from sqlalchemy import delete as delete_rows
+from sqlalchemy import Connection, delete, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from monitor.store.dialect import chunks, stream, upsert
@@ -69,16 +68,10 @@ def sizes(c: Connection, application: str, step: int, since: int, until: int) ->
         yield PaneKey._make(row[:4]), row.n
 
 
-def delete(c: Connection, topic: str, partition: int, step: int, keys: Sequence[PaneKey]) -> None:
-    """Forget panes of one partition."""
-    for chunk in chunks(keys):
-        c.execute(delete_rows(table).where(*_own(topic, partition, step), tuple_(*_KEY).in_(chunk)))
-
-
 def delete_before(c: Connection, application: str, step: int, start: int) -> None:
     """Forget an application's panes of one step that start before `start`."""
     mine = (table.c.application == application, table.c.step == step)
-    c.execute(delete_rows(table).where(*mine, table.c.start < start))
+    c.execute(delete(table).where(*mine, table.c.start < start))
 
 
 def _own(topic: str, partition: int, step: int) -> tuple[ColumnElement[bool], ...]:

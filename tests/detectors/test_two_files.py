@@ -36,13 +36,6 @@ def test_clean_pairs_are_flagged_at_about_the_stated_rate(skewed: bool, n: int) 
         assert 0.6 * nominal - error < np.mean(decades >= -np.log10(nominal)) < 1.38 * nominal + error
 
 
-def test_a_family_is_flagged_by_bonferroni_over_what_could_be_compared() -> None:
-    decades = np.array([4.0, 3.2, np.nan, 0.1])
-    assert two_files.family_wise(decades, 1e-3).tolist() == [True, False, False, False]
-    assert two_files.family_wise(decades, 3e-3).tolist() == [True, True, False, False]
-    assert two_files.family_wise(np.array([np.nan]), 0.5).tolist() == [False]
-
-
 def test_with_windows_a_score_pays_for_each_test_that_could_speak() -> None:
     scores = Scores(np.array([4.0, 4.0, 4.0, np.nan, 0.2]), np.full(5, MOMENTS, np.int8))
     found = two_files.with_windows(

@@ -18,6 +18,12 @@ def letters(run: str) -> str:
     return "".join(c.lower() if c.isascii() else c for c in run if not c.isascii() or c.isalnum())
 
 
+def word_bucket(word: str) -> int:
+    """The bucket under which the scan counts a word, whatever its case and punctuation."""
+    (bucket,) = scan.scan(pl.Series([word]))[1].buckets.tolist()
+    return int(bucket)
+
+
 def chain(text: str, gap: int) -> int:
     """The most digits in a row with at most `gap` bytes between one and the next."""
     longest = length = 0
@@ -104,7 +110,7 @@ def test_a_hand_made_text_counts_as_plain_python_counts(text: str) -> None:
     counts, words = scan.scan(pl.Series([text]))
     assert dict(enumerate(counts[0].tolist())) == count(text)
     assert sorted(words.buckets.tolist()) == sorted(
-        {scan.word_bucket(letters(run)) for run in re.findall(rf"[^{SPACE}]+", text) if letters(run)}
+        {word_bucket(letters(run)) for run in re.findall(rf"[^{SPACE}]+", text) if letters(run)}
     )
 
 
@@ -124,7 +130,7 @@ def test_generated_texts_count_as_plain_python_counts(texts: list[str]) -> None:
     for row, text in enumerate(texts):
         assert dict(enumerate(counts[row].tolist())) == count(text), text
         runs = {letters(run) for run in re.findall(rf"[^{SPACE}]+", text)} - {""}
-        assert sorted(words.buckets[words.rows == row].tolist()) == sorted({scan.word_bucket(run) for run in runs})
+        assert sorted(words.buckets[words.rows == row].tolist()) == sorted({word_bucket(run) for run in runs})
     assert (np.diff(words.rows) >= 0).all()
 
 
@@ -148,9 +154,8 @@ def test_one_huge_run_is_counted_whole(text: str) -> None:
 
 
 def test_a_word_has_the_same_bucket_in_every_release() -> None:
-    assert [scan.word_bucket(word) for word in ("refund", "Refund!", "größe", "1")] == [5734, 5734, 5242, 7601]
+    assert [word_bucket(word) for word in ("refund", "Refund!", "größe", "1")] == [5734, 5734, 5242, 7601]
 
 
 def test_what_is_no_word_has_no_bucket() -> None:
-    with pytest.raises(ValueError, match="not one word"):
-        scan.word_bucket("...")
+    assert scan.scan(pl.Series(["..."]))[1].buckets.tolist() == []

@@ -59,7 +59,7 @@ def drive(pipeline: Pipeline, words: float, hours: int) -> list[Finding]:
         records.append(LogRecord(w + 1, "interactions", b"\n".join(lines), START + 2 * DAY))
     pipeline.ingest(records, START + 2 * DAY)
     with pipeline.store.read() as c:
-        return [finding for finding in findings.open_(c, "shop") if finding.horizon == "1d"]
+        return [finding for finding in findings.query(c, "shop", open_only=True)[0] if finding.horizon == "1d"]
 
 
 def test_production_unlike_its_reference_is_one_finding_as_long_as_it_holds(pipeline: Pipeline) -> None:
