@@ -139,8 +139,9 @@ alerts:
 AWAY = "store: postgresql+psycopg://plumbline:{password}@127.0.0.1:1/plumbline\nlisten: 127.0.0.1:0\n"
 
 
-def test_secrets_never_reach_the_log_though_everything_goes_wrong(tmp_path: Path) -> None:
+def test_secrets_never_reach_the_log_though_everything_goes_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that is asked wrongly, whose tables break, whose configuration breaks; then stores that are away."""
+    monkeypatch.chdir(tmp_path)  # where the log of a service on PostgreSQL lies
     config = tmp_path / "plumbline.yaml"
     with receiving() as site:
         text = GUARDED.format(directory=tmp_path, port=site.port, secret=SECRET, password=PASSWORD)
