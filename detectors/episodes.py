@@ -88,9 +88,12 @@ class Episodes:
         was = self.open.get(row)
         finding = self._finding(course, calibration, i, window, was, measured, j)
         recovered = lately is not None and lately < 0.5 and window.start - finding.since >= HOUR
+        gone = window.evidence[row] == 0.0
         if was and was.verdict == "finding" and recovered:
             window.evidence[row] = 0.0
         if window.evidence[row] == 0.0:
+            if was and gone:  # nothing is left of the change: what it was stays told
+                finding = msgspec.structs.replace(was, window=finding.window, p=finding.p, evidence=0.0)
             return self._end(row, window, finding)
         self.open[row] = finding
         window.verdict[row] = Code.FINDING if finding.verdict == "finding" else Code.SMALL

@@ -1,9 +1,8 @@
 """Judging again: where nothing changed nothing moves; what came late is as if it had come in time."""
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -47,7 +46,8 @@ def stream() -> list[LogRecord]:
     return [r for r in out if r.value]
 
 
-class Judged(NamedTuple):
+@dataclass(repr=False)
+class Judged:
     store: Store
     pipeline: Pipeline
     left: Left
