@@ -7,7 +7,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
 
 import msgspec
 
@@ -19,6 +18,7 @@ from monitor.store.engine import Store
 from records.errors import StoreError
 from records.refusal import Refusal
 from streams.embedded import PARTITION, Appender, Log
+from streams.gathering import Gatherer
 
 MOST_LINES, MOST_BYTES = 200_000, 512 << 20
 """Accepted and not yet counted: beyond either, clients are told to wait."""
@@ -122,44 +122,20 @@ class LetterWriter:
 
     def __init__(self, store: Store):
         self._store = store
-        self._queue: SimpleQueue[tuple[list[DeadLetter], Future[None]] | None] = SimpleQueue()
-        self._waiting, self._lock = 0, threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="dead letters", daemon=True)
-        self._thread.start()
+        self._gatherer: Gatherer[DeadLetter, None] = Gatherer("dead letters", self._write, _size, MOST_LETTERS)
 
     def submit(self, rows: list[DeadLetter]) -> "Future[None]":
         """A future that is done when the rows are stored. Raises Overloaded where too much waits already."""
-        size = _size(rows)
-        with self._lock:
-            if self._waiting + size > MOST_LETTERS:
-                raise Overloaded(5.0)
-            self._waiting += size
-        future: Future[None] = Future()
-        self._queue.put((rows, future))
+        future = self._gatherer.submit(rows)
+        if future is None:
+            raise Overloaded(5.0)
         return future
 
     def close(self) -> None:
         """Write what was handed in, then stop."""
-        self._queue.put(None)
-        self._thread.join()
+        self._gatherer.close()
 
-    def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, stop = [first], False
-            while not stop:
-                try:
-                    more = self._queue.get_nowait()
-                except Empty:
-                    break
-                stop = more is None
-                batch += [more] if more is not None else []
-            self._write(batch)
-            if stop:
-                return
-
-    def _write(self, batch: list[tuple[list[DeadLetter], "Future[None]"]]) -> None:
-        rows = [row for part, _ in batch for row in part]
-        failure: StoreError | None = None
+    def _write(self, rows: list[DeadLetter]) -> None:
         try:
             with self._store.begin() as c:
                 dead_letters.put(c, rows)
@@ -167,14 +143,7 @@ class LetterWriter:
                     counters.add(c, application, refused=n)
         except StoreError as error:
             logs.event(_log, logging.ERROR, "dead_letters_not_kept", caught=error, lines=len(rows))
-            failure = error
-        for _, future in batch:
-            if failure is None:
-                future.set_result(None)
-            else:
-                future.set_exception(failure)
-        with self._lock:
-            self._waiting -= _size(rows)
+            raise
 
 
 class _Named(msgspec.Struct):

@@ -28,9 +28,6 @@ DERIVED = (
     Signal(TRAFFIC, Kind.NUMERIC, "traffic", "traffic", unit="interactions", rise="more interactions"),
 )
 """Signals that no batch measures: they come from comparing panes."""
-MOST_VALUES = 200
-"""Values of one slice dimension that have panes of their own; the rest share `__other__`."""
-REST = "__other__"
 FOREVER = 2**62
 
 

@@ -11,11 +11,14 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import NamedTuple, Protocol
+
+from streams.gathering import Gatherer
 
 TOPIC, PARTITION = "embedded", 0
 """Under which name the position in the embedded log is kept."""
+Record = tuple[str, int, bytes]
+"""A record to append: topic, accepted_at, value, as in a LogRecord."""
 
 
 class LogRecord(NamedTuple):
@@ -48,8 +51,8 @@ class Log:
         c.execute("PRAGMA secure_delete = ON")
         return c
 
-    def append(self, records: Sequence[tuple[str, int, bytes]]) -> int:
-        """Append (topic, accepted_at, value) rows, at least one, in one transaction; the offset of the last one.
+    def append(self, records: Sequence[Record]) -> int:
+        """Append records, at least one, in one transaction; the offset of the last one.
 
         All or none: after an error (a full disk) none is there, and the next call starts anew.
         """
@@ -107,59 +110,21 @@ class Appender:
     """A thread that appends what many callers hand in, one transaction for all that waits."""
 
     def __init__(self, log: Log, wake: Callable[[], None], most_waiting: int = 64 * 2**20):
-        self._log, self._wake, self._most = log, wake, most_waiting
-        self._queue: SimpleQueue[tuple[list[tuple[str, int, bytes]], Future[int]] | None] = SimpleQueue()
-        self._waiting, self._failed = 0, 0
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="log", daemon=True)
-        self._thread.start()
+        self._log, self._failed = log, 0
+        self._gatherer: Gatherer[Record, int] = Gatherer("log", self._append, _size, most_waiting, wake)
 
-    def submit(self, records: list[tuple[str, int, bytes]]) -> "Future[int] | None":
-        """A future that is done when the records are durable; None where too much waits already."""
-        size = sum(len(value) for _, _, value in records)
-        with self._lock:
-            if self._waiting + size > self._most:
-                return None
-            self._waiting += size
-        future: Future[int] = Future()
-        future.set_running_or_notify_cancel()  # a caller that gives up must not stop what others wait for
-        self._queue.put((records, future))
-        return future
+    def submit(self, records: list[Record]) -> "Future[int] | None":
+        """A future that gives the last offset when the records are durable; None where too much waits already."""
+        return self._gatherer.submit(records)
 
-    def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch = [first]
-            stop = False
-            while not stop:
-                try:
-                    more = self._queue.get_nowait()
-                except Empty:
-                    break
-                stop = more is None
-                if more is not None:
-                    batch.append(more)
-            self._append(batch)
-            if stop:
-                return
-
-    def _append(self, batch: list[tuple[list[tuple[str, int, bytes]], "Future[int]"]]) -> None:
-        records = [record for rows, _ in batch for record in rows]
-        last, failure = -1, None
+    def _append(self, records: list[Record]) -> int:
         try:
             last = self._log.append(records)
-        except Exception as error:
-            failure = error
-        size = sum(len(value) for _, _, value in records)
-        with self._lock:
-            self._waiting -= size
-        self._failed = 0 if failure is None else max(size, 1)
-        for _, future in batch:
-            if failure is None:
-                future.set_result(last)
-            else:
-                future.set_exception(failure)
-        if failure is None:
-            self._wake()
+        except Exception:
+            self._failed = max(_size(records), 1)
+            raise
+        self._failed = 0
+        return last
 
     def problem(self) -> str | None:
         """Why records are not taken; None unless the last append failed and the disk still takes no more of that size."""
@@ -174,8 +139,11 @@ class Appender:
 
     def close(self) -> None:
         """Append what was handed in, then stop."""
-        self._queue.put(None)
-        self._thread.join()
+        self._gatherer.close()
+
+
+def _size(records: list[Record]) -> int:
+    return sum(len(value) for _, _, value in records)
 
 
 class Consumer(Protocol):

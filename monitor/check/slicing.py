@@ -6,11 +6,7 @@ import polars as pl
 
 from records.errors import InputError
 from records.interaction import INTERACTION_SCHEMA
-
-MOST_VALUES = 200
-"""Values of one dimension that have panes of their own, the first that the file has; the rest share REST."""
-REST = "__other__"
-TAGS = "tags."
+from streams.slices import MOST_VALUES, REST, TAGS, dimension_values
 
 
 def check_dimensions(dimensions: Sequence[str]) -> None:
@@ -41,12 +37,3 @@ class Slicer:
         column = pl.col(name)
         rest = pl.when(column.is_null() | column.is_in(own.implode())).then(column).otherwise(pl.lit(REST))
         return values.alias(name).to_frame().select(rest.alias(name))[name]
-
-
-def dimension_values(frame: pl.DataFrame, dimension: str) -> pl.Series:
-    """The column of a dimension (n,): a field of the interaction, or one of its tags (the last one of that key)."""
-    if not dimension.startswith(TAGS):
-        return frame[dimension]
-    key = dimension.removeprefix(TAGS)
-    mine = pl.col("tags").list.filter(pl.element().struct.field("key") == key).list.last()
-    return frame.select(mine.struct.field("value").alias(dimension))[dimension]

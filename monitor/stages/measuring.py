@@ -5,11 +5,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from monitor.stages.batch import Batch
-from monitor.state import MOST_VALUES, REST, State
+from monitor.state import State
 from records.columns import Columns
 from signals import compute
 from streams.panes import fold as fold_columns
 from streams.panes import group_rows
+from streams.slices import MOST_VALUES, REST, dimension_values
 
 
 def slice_(state: State, batch: Batch) -> None:
@@ -19,22 +20,9 @@ def slice_(state: State, batch: Batch) -> None:
     dimensions = {d: None for name in names for d in state.application(name).slices}
     for dimension in dimensions:
         own = [name for name in names if dimension in state.application(name).slices]
-        values = pl.DataFrame({"application": application, "value": _values(batch.frame, dimension)})
+        values = pl.DataFrame({"application": application, "value": dimension_values(batch.frame, dimension)})
         values = values.with_columns(pl.when(pl.col("application").is_in(own)).then("value").alias("value"))
         batch.slices[dimension] = _registered(state, batch, dimension, values)
-
-
-def _values(frame: pl.DataFrame, dimension: str) -> pl.Series:
-    """The raw column of a dimension: a field of the record, or one of its tags."""
-    if not dimension.startswith("tags."):
-        return frame[dimension]
-    key = dimension.removeprefix("tags.")
-    if not frame["tags"].list.len().sum():
-        return pl.Series(dimension, [None] * len(frame), dtype=pl.String)
-    tags = frame.select(pl.int_range(pl.len()).alias("row"), "tags").explode("tags").unnest("tags")
-    mine = tags.filter(pl.col("key") == key).unique("row", keep="last")
-    rows = frame.select(pl.int_range(pl.len()).alias("row"))
-    return rows.join(mine, on="row", how="left", maintain_order="left")["value"]
 
 
 def _registered(state: State, batch: Batch, dimension: str, values: pl.DataFrame) -> pl.Series:
