@@ -1,0 +1,107 @@
+"""The ring of past scores: ranks by counting (second source: plain Python), what is forgotten, what comes back."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.history import HISTORY, History
+from detectors.ranks import CALIBRATED
+from records.window import DAY, HOUR, WINDOW, Window
+from tests.detectors.panes import START
+
+
+def window(i: int, scores: list[float], traffic: int = 10) -> Window:
+    out = Window.blank(START + i * WINDOW, 0, traffic, len(scores))
+    out.score = np.array(scores, np.float32)
+    return out
+
+
+def filled(scores: list[float], at: int = 0) -> History:
+    history = History()
+    history.grow(2)
+    for i, score in enumerate(scores):
+        history.remember(window(at + i, [score, float("nan")]))
+    return history
+
+
+def rank(history: History, i: int, score: float, row: int = 0, parent: int = 0) -> tuple[float, bool]:
+    p, calibrated = history.rank(START + i * WINDOW, np.array([score]), np.array([row]), np.array([parent]))
+    return float(p[0]), bool(calibrated[0])
+
+
+@given(st.lists(st.floats(0, 50, width=32), min_size=1, max_size=60), st.floats(0, 50, width=32))
+@settings(max_examples=40)
+def test_p_is_the_share_of_scores_at_least_as_high(past: list[float], score: float) -> None:
+    p, calibrated = rank(filled(past), len(past), score)
+    assert p == pytest.approx((1 + sum(x >= score for x in past)) / (len(past) + 1))
+    assert calibrated == (len(past) >= CALIBRATED)
+
+
+def test_dependent_windows_count_for_less() -> None:
+    history = filled([0.0] * 100)
+    history.v = np.array([10.0, 1.0])
+    assert rank(history, 100, 1.0) == (pytest.approx(1 / 11), False)
+    assert rank(filled([0.0] * 100), 100, 1.0) == (pytest.approx(1 / 101), True)
+
+
+def test_a_comparison_without_history_borrows_that_of_its_parent() -> None:
+    assert rank(filled([1.0] * 30), 30, 2.0, row=1, parent=0) == (pytest.approx(1 / 31), True)
+    assert rank(filled([1.0] * 10), 10, 2.0, row=1, parent=0) == (1.0, False)
+
+
+def test_a_score_that_is_not_there_has_no_p() -> None:
+    assert np.isnan(rank(filled([1.0] * 30), 30, float("nan"))[0])
+
+
+def test_windows_of_an_incident_are_forgotten_for_their_comparison_alone() -> None:
+    history = History()
+    history.grow(2)
+    for i in range(40):
+        history.remember(window(i, [float(i), float(i)]))
+    history.forget(np.array([0]), START + 30 * WINDOW, START + 40 * WINDOW)
+    assert rank(history, 40, 30.0)[0] == pytest.approx(1 / 31)
+    assert rank(history, 40, 30.0, row=1, parent=1)[0] == pytest.approx(11 / 41)
+
+
+def test_a_score_of_two_weeks_ago_gives_its_place_to_the_new_one() -> None:
+    history = filled([5.0] * 3)
+    history.remember(window(HISTORY, [1.0, float("nan")]))
+    assert history.scores[~np.isnan(history.scores[:, 0]), 0].tolist() == [1.0, 5.0, 5.0]
+    assert rank(history, HISTORY + 2, 5.0)[0] == pytest.approx(1 / 2)  # those of windows 1 and 2 are too old by now
+
+
+def test_dropping_what_came_after_leaves_the_history_as_it_was() -> None:
+    history, before = filled([1.0] * 30), filled([1.0] * 20)
+    history.drop_after(START + 19 * WINDOW)
+    for name in ("scores", "starts", "traffic"):
+        assert np.array_equal(getattr(history, name), getattr(before, name), equal_nan=True)
+
+
+def test_ranks_by_time_of_day_take_windows_of_the_same_three_hours_of_any_day() -> None:
+    history = filled([float(i % 288) for i in range(4 * 288)])
+    history.by_day[:] = True
+    p, _ = rank(history, 4 * 288, 40.0)
+    near_midnight = [s for s in range(288) if min(s, 288 - s) <= 36]
+    assert p == pytest.approx((1 + 4 * sum(s >= 40 for s in near_midnight)) / (4 * len(near_midnight) + 1))
+
+
+@pytest.mark.parametrize(("traffic", "busy"), [([10] * 288, True), ([10] * 19, False), ([10] * 280 + [0] * 8, False)])
+def test_silence_means_something_only_where_there_always_was_traffic(traffic: list[int], busy: bool) -> None:
+    history = History()
+    for i, n in enumerate(traffic):
+        history.remember(window(i, [], n))
+    assert history.always_busy(START + len(traffic) * WINDOW) == busy
+    assert history.traffic_before(START + len(traffic) * WINDOW) == sum(traffic)
+    assert history.traffic_before(START + 15 * DAY) == 0
+
+
+def test_measuring_looks_at_the_two_weeks_before_a_window_only() -> None:
+    rng = np.random.default_rng(1)
+    slow = np.repeat(rng.normal(0, 1, 40), 12)
+    history, late = filled(slow.tolist()), filled(slow.tolist())
+    history.measure(START + len(slow) * WINDOW)
+    assert history.v[0] > 3
+    assert history.vif[0] > 1
+    late.measure(START + len(slow) * WINDOW + 15 * DAY + HOUR)
+    assert late.v.tolist() == [1.0, 1.0]
