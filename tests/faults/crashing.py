@@ -22,7 +22,8 @@ STARTING = 4.0
 
 @dataclass
 class Tally:
-    """What happened: `in_log` are requests that were in the log when the kill that followed their 202 was over."""
+    """What happened. `after_202` kills came right after the headers of a 202, and of those requests `in_log` were still in
+    the log afterwards (the others were counted already); `resent` requests had `resent_lines` lines."""
 
     kills: int = 0
     resent: int = 0
@@ -88,14 +89,14 @@ class Driver:
                     if number is not None:
                         self.kill(process.popen.kill, rng.uniform(0.0, WITHIN))
                     answer = process.client.post(requests[at].path, content=requests[at].body)
-                    _accepted(requests[at], answer)
+                    accepted(requests[at], answer)
                     at += 1
             for timer in self.timers:
                 timer.join()
             self.timers.clear()
 
     def _post_and_kill(self, process: Process, request: Request) -> None:
-        """Kills when the headers have come; what they promised is in the log, or counted and gone from it."""
+        """Kills when the headers have come: what they promised is in the log's file by then, or counted and gone from it."""
         before = self.written()
         with process.client.stream("POST", request.path, content=request.body) as answer:
             process.popen.kill()
@@ -103,7 +104,21 @@ class Driver:
         process.ends()
         self.tally.kills += 1
         self.tally.after_202 += 1
-        self.tally.in_log += self.written() > before
+        assert self.written() == before + 1
+        with sqlite3.connect(self.directory / "plumbline.log.db") as c:
+            row = c.execute("SELECT value FROM log WHERE offset = ?", (before + 1,)).fetchone()
+        c.close()
+        if row is None:
+            assert self._position() > before + 1
+        else:
+            assert request.body.split(b"\n")[: request.lines] == row[0].split(b"\n")
+            self.tally.in_log += 1
+
+    def _position(self) -> int:
+        with sqlite3.connect(self.directory / "plumbline.db") as c:
+            (position,) = c.execute("SELECT next_offset FROM positions").fetchone()
+        c.close()
+        return int(position)
 
     def written(self) -> int:
         """The highest offset ever given in the log's file."""
@@ -124,7 +139,7 @@ class Driver:
                 assert process.ends() == 0
 
 
-def _accepted(request: Request, answer: httpx.Response) -> None:
+def accepted(request: Request, answer: httpx.Response) -> None:
     """A refusal of the whole is a failed test: nothing here is overloaded."""
     assert answer.status_code == 202, answer.text
     said = answer.json()

@@ -115,7 +115,7 @@ def _by(c: Connection, table: Table, width: int) -> Rows:
 def _pane(pane: Pane) -> dict[str, Any]:
     """Every array to the bit."""
     c, s = pane.counts, pane.sample
-    arrays = {
+    arrays: dict[str, Any] = {
         "kinds": pane.kinds, "resolution": pane.resolution, "moments": np.ascontiguousarray(pane.moments),
         "signal": c.signal, "key": c.key, "count": c.count, "hashes": s.hashes, "keys": np.ascontiguousarray(s.keys),
     }  # fmt: skip
