@@ -1,6 +1,6 @@
 """Panes made from plain values, and a course driven over them."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,9 +48,6 @@ def pane(**values: Sequence[Any]) -> Pane:
     return fold(columns, grouping, pl.Series([str(i) for i in range(n)], dtype=pl.String), {})[0]
 
 
-Maker = Callable[[int, np.random.Generator], Panes]
-
-
 def healthy(_start: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.ones(len(rows), bool)
 
@@ -65,7 +62,9 @@ def learned(course: Course, past: Sequence[Panes], at: int) -> Calibration:
 
 def run(windows: Iterable[Panes], learn_at: int = 24, budget: Budget = BUDGET) -> tuple[Course, list[Window]]:
     """Judge windows one after the other; the one calibration is learned after `learn_at` of them."""
-    course, judged, past = Course([]), [], []
+    course = Course([])
+    judged: list[Window] = []
+    past: list[Panes] = []
     for i, panes in enumerate(windows):
         if i == learn_at:
             learned(course, past, i)
@@ -84,7 +83,3 @@ def row(course: Course, signal: str, where: tuple[str, str] = ALL) -> int:
 def series(judged: Sequence[Window], name: str, at: int) -> list[float]:
     """One array of a comparison over the windows that have it."""
     return [float(getattr(w, name)[at]) for w in judged if at < len(getattr(w, name))]
-
-
-def tables(panes: Mapping[Any, Pane]) -> dict[Any, int]:
-    return {where: pane.n for where, pane in panes.items()}

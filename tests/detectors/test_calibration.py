@@ -69,7 +69,7 @@ def test_a_reference_stays_what_it_is_while_the_wobble_is_productions_own() -> N
 
 
 @given(st.integers(0, 30), st.integers(0, 30))
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_rebuilding_up_to_a_window_is_never_having_seen_what_came_after(until: int, more: int) -> None:
     course = Course([])
     one = learned(course, past(24), 24)

@@ -23,7 +23,8 @@ def window(i: int, factor: float = 1.0, n: int = 200) -> Panes:
 
 def story(factors: dict[range, float], count: int, empty: range = range(0)) -> list[list[Finding]]:
     """What changed in each window of a stream whose lengths are multiplied by a factor in some of them."""
-    course, past, out = Course([]), [], []
+    course, out = Course([]), []
+    past: list[Panes] = []
 
     def source(where: Slice, since: int, until: int) -> Iterator[Pane]:
         yield from (
@@ -104,7 +105,8 @@ def test_silence_where_there_never_was_traffic_is_none() -> None:
 
 
 def test_the_verdict_of_a_window_says_what_its_finding_says() -> None:
-    course, past = Course([]), []
+    course = Course([])
+    past: list[Panes] = []
     episodes = Episodes("app", declared, lambda *_: iter([]), frozenset())
     for i in range(90):
         panes = window(i, 1.5 if i >= 70 else 1.0)

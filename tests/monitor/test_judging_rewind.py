@@ -76,7 +76,7 @@ def assert_same_windows(before: dict[int, bytes], after: dict[int, bytes]) -> No
 
 
 @given(st.integers(0, COUNT - 2))
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_judging_again_from_any_window_changes_nothing_where_no_data_changed(judged: Judged, back: int) -> None:
     assert_unmoved(judged, back)
 

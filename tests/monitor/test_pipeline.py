@@ -55,7 +55,7 @@ class Outcome:
 
     support: Left
     other: Left
-    letters: list[tuple[int, int, str, bytes]]
+    letters: list[tuple[int, str, bytes]]
 
 
 def outcome(path: Path, cuts: list[int]) -> Outcome:
@@ -65,7 +65,7 @@ def outcome(path: Path, cuts: list[int]) -> Outcome:
         for a, b in pairwise([0, *sorted(set(cuts)), len(stream)]):
             pipe.ingest(stream[a:b], ACCEPTED)
         with store.read() as c:
-            letters = [(x.offset, x.index, x.reason, x.line) for x in dead_letters.list_(c, limit=100)[0]]
+            letters = [(x.index, x.reason, x.line) for x in dead_letters.list_(c, limit=100)[0]]
         return Outcome(left(store), left(store, "other"), sorted(letters))
 
 
