@@ -11,7 +11,6 @@ from alerts.numbers import rfc3339
 from monitor import reading
 from monitor.api.auth import require
 from monitor.config import ConfigSource, format_duration
-from monitor.reading.told import with_notifications
 from monitor.store import Store, courses, findings, references
 from monitor.store import alerts as stored_alerts
 from records.alert import Mark, State
@@ -34,12 +33,37 @@ _VERDICTS = {int(code): None if code is Code.ABSENT else code.name.lower() for c
 def router(store: Store, source: ConfigSource, clock: Callable[[], int]) -> APIRouter:
     """All of them over `store`; `clock` gives microseconds since 1970."""
     routes = APIRouter(prefix="/api", tags=["reading"], dependencies=[Depends(require("read"))])
+    _add_totals(routes, store, source, clock)
+    _add_verdicts(routes, store, clock)
+    _add_alerts(routes, store, source, clock)
+    return routes
+
+
+def _add_totals(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
+    """Applications, references and the budget."""
 
     @routes.get("/applications", summary="Applications with what was counted of each")
     def applications() -> Response:
         with store.read() as c:
             rows = reading.applications(c)
         return _items([msgspec.structs.asdict(row) | {"watermark": _time(row.watermark)} for row in rows])
+
+    @routes.get("/references", summary="Reference distributions, every version")
+    def reference_versions(application: str | None = None) -> Response:
+        with store.read() as c:
+            rows = references.list_(c, application)
+        times = ("created_at", "since", "until")
+        return _items([row._asdict() | {name: _time(getattr(row, name)) for name in times} for row in rows])
+
+    @routes.get("/budget", summary="False alarms: how many are accepted, and how many may have been")
+    def budget() -> Response:
+        with store.read() as c:
+            now = reading.budget(c, source.current, clock())
+        return _json(msgspec.structs.asdict(now) | {"per": format_duration(now.per)})
+
+
+def _add_verdicts(routes: APIRouter, store: Store, clock: Callable[[], int]) -> None:
+    """The course of a signal, and findings."""
 
     @routes.get("/windows", summary="The course of a signal, as arrays")
     def windows(
@@ -76,6 +100,10 @@ def router(store: Store, source: ConfigSource, clock: Callable[[], int]) -> APIR
             rows, following = findings.query(c, application, signal, verdict, open, limit, cursor)
         return _items([_finding(row) for row in rows], following)
 
+
+def _add_alerts(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
+    """Alerts, and their mark."""
+
     @routes.get("/alerts", summary="Alerts with their notifications, the newest first")
     def alerts(
         application: str | None = None,
@@ -86,8 +114,9 @@ def router(store: Store, source: ConfigSource, clock: Callable[[], int]) -> APIR
         cursor: Cursor = None,
     ) -> Response:
         with store.read() as c:
-            rows, following = reading.alerts(c, application, signal, state, severity, limit, cursor)
-        return _items([_alert(row) for row in rows], following)
+            rows, following = stored_alerts.query(c, application, signal, state, severity, limit, cursor)
+            told = reading.with_notifications(c, rows)
+        return _items([_alert(row) for row in told], following)
 
     @routes.post("/alerts/{id}/mark", summary="Say what an alert was", dependencies=[Depends(require("admin"))])
     def mark(request: Request, id: str, as_: Annotated[Mark, Body(alias="as", embed=True)]) -> Response:
@@ -95,23 +124,8 @@ def router(store: Store, source: ConfigSource, clock: Callable[[], int]) -> APIR
             marked = stored_alerts.mark(c, id, as_, _actor(request, source), clock())
             if marked is None:
                 raise HTTPException(404, f"there is no alert {id}")
-            (row,) = with_notifications(c, [marked])
+            (row,) = reading.with_notifications(c, [marked])
         return _json(_alert(row))
-
-    @routes.get("/references", summary="Reference distributions, every version")
-    def reference_versions(application: str | None = None) -> Response:
-        with store.read() as c:
-            rows = references.list_(c, application)
-        times = ("created_at", "since", "until")
-        return _items([row._asdict() | {name: _time(getattr(row, name)) for name in times} for row in rows])
-
-    @routes.get("/budget", summary="False alarms: how many are accepted, and how many may have been")
-    def budget() -> Response:
-        with store.read() as c:
-            now = reading.budget(c, source.current, clock())
-        return _json(msgspec.structs.asdict(now) | {"per": format_duration(now.per)})
-
-    return routes
 
 
 def _json(value: Any) -> Response:

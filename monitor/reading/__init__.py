@@ -6,6 +6,17 @@ Functions take a Connection of a read transaction. Times are microseconds since 
 from monitor.reading.applications import Application, applications
 from monitor.reading.budget import Budget, budget
 from monitor.reading.courses import Course, Wanted, courses, windows
-from monitor.reading.told import Told, alerts
+from monitor.reading.told import Told, with_notifications
 
-__all__ = ["Application", "Budget", "Course", "Told", "Wanted", "alerts", "applications", "budget", "courses", "windows"]
+__all__ = [
+    "Application",
+    "Budget",
+    "Course",
+    "Told",
+    "Wanted",
+    "applications",
+    "budget",
+    "courses",
+    "windows",
+    "with_notifications",
+]

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from monitor.store import alerts as stored
 from monitor.store import outbox
-from records.alert import Alert, State
+from records.alert import Alert
 from records.notification import Notification
 
 
@@ -16,20 +16,6 @@ class Told(NamedTuple):
     alert: Alert
     number: int
     notifications: list[Notification]
-
-
-def alerts(
-    c: Connection,
-    application: str | None = None,
-    signal: str | None = None,
-    state: State | None = None,
-    severity: str | None = None,
-    limit: int = 50,
-    cursor: str | None = None,
-) -> tuple[list[Told], str | None]:
-    """The newest first, and the cursor of the next page."""
-    found, following = stored.query(c, application, signal, state, severity, limit, cursor)
-    return with_notifications(c, found), following
 
 
 def with_notifications(c: Connection, found: list[Alert]) -> list[Told]:

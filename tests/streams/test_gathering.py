@@ -24,7 +24,7 @@ class Held:
 
 def test_what_waits_is_written_together_and_its_room_is_free_again() -> None:
     held = Held()
-    gatherer = Gatherer("test", held.write, sum, 10)
+    gatherer: Gatherer[int, int] = Gatherer("test", held.write, sum, 10)
     first = gatherer.submit([1])
     held.begun.acquire()
     second, third = gatherer.submit([2, 3]), gatherer.submit([4])
