@@ -118,7 +118,14 @@ class Cells:
         known = numeric | (self.first[entry] == key)
         return np.where(known, self.cell[entry], self.k[signal] - 1), known
 
-    def _quality(self, cells, signal, key, count, known) -> None:  # type: ignore[no-untyped-def]
+    def _quality(
+        self,
+        cells: NDArray[np.float64],
+        signal: NDArray[np.int64],
+        key: NDArray[np.int64],
+        count: NDArray[np.int64],
+        known: NDArray[np.bool_],
+    ) -> None:
         """Fill the two rows that speak of all signals: values out of the baseline's range, categories it never had."""
         numeric = self.kinds[signal] == Kind.NUMERIC
         outside = numeric & ((key < self.lowest[signal]) | (key > self.highest[signal]))

@@ -1,5 +1,7 @@
 """A pane as bytes: one compressed, versioned blob a row."""
 
+from typing import Any
+
 import msgspec
 import numpy as np
 import zstandard
@@ -74,5 +76,5 @@ def _interned(names: tuple[str, ...]) -> tuple[str, ...]:
     return _names.setdefault(names, names)
 
 
-def _array(data: bytes, dtype: str) -> NDArray:  # type: ignore[type-arg]
+def _array(data: bytes, dtype: str) -> NDArray[Any]:
     return np.frombuffer(data, dtype)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numba as nb
 import numpy as np
+from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
 from monitor.config import ConfigSource, parse
@@ -45,7 +46,7 @@ def tell(path: Path) -> StoreReading:
 
 
 @nb.njit
-def unfiltered(rows, channels):  # type: ignore[no-untyped-def]
+def unfiltered(rows: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:
     """The pixels (height, width, channels) of a PNG's filtered rows (height, 1 + width * channels), PNG section 9."""
     height, width = rows.shape[0], rows.shape[1] - 1
     out = np.zeros((height + 1, width + channels), np.uint8)

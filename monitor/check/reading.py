@@ -134,8 +134,9 @@ class _Reader:
         times = frame["timestamp"]
         if times.null_count():
             self.file.timed = False
-        if times.null_count() < len(times):
-            first, last = int(times.min() or 0), int(times.max() or 0)  # type: ignore[arg-type]
+        known: NDArray[np.int64] = times.drop_nulls().to_numpy()
+        if len(known):
+            first, last = int(known.min()), int(known.max())
             self.file.since = first if self.file.since is None else min(first, self.file.since)
             self.file.until = last if self.file.until is None else max(last, self.file.until)
         filled: NDArray[np.int64] = times.fill_null(UNTIMED).to_numpy()
