@@ -14,7 +14,7 @@ from monitor.state import State
 from monitor.store import courses
 from monitor.store.engine import Store
 from records.finding import Finding
-from records.window import HOUR, WINDOW
+from records.window import DAY, HOUR, WINDOW
 from streams.embedded import PARTITION, TOPIC, LogRecord
 
 STAGES = (reading.decode, reading.deduplicate, reading.follow_time, measuring.slice_, measuring.fold)
@@ -104,6 +104,8 @@ class Pipeline:
             if empty > MOST_SILENT:
                 waiting = [key.start for key in state.open if key.application == application]
                 state.judged[application] = min([through, *waiting])
+                if (midnight := (start // DAY + 1) * DAY) <= state.judged[application]:
+                    keeping.roll_up(c, application, midnight)
                 continue
             judge = self._judge(c, application)
             state.judged[application] = start + WINDOW

@@ -29,6 +29,13 @@ DERIVED = (
 )
 """Signals that no batch measures: they come from comparing panes."""
 FOREVER = 2**62
+SINCE_LIVE = 3_600_000_000
+"""A stream whose newest events were accepted within this of their time is live: its silence means something."""
+
+
+def is_live(accepted_at: int, watermark: int) -> bool:
+    """Whether a stream that reached `watermark` with a record accepted then is live, not a replayed history."""
+    return accepted_at - watermark < SINCE_LIVE
 
 
 @dataclass
@@ -75,6 +82,7 @@ class State:
                 self.open |= self._stored_open(c, application, through)
             if (changed := courses.changed_from(c, application)) is not None:
                 self.changed[application] = changed
+            self.live[application] = is_live(ids.newest(c, application), self.watermarks.get(application, 0))
             self.waiting[application] = {row.id_hash for row in feedback.waiting(c, application)}
         self.recent = RecentIds(self.config().deduplicate_within)
         for batch in ids.since(c, ids.newest(c) - 2 * self.config().deduplicate_within):

@@ -4,16 +4,13 @@ import numpy as np
 import polars as pl
 
 from monitor.stages.batch import Batch
-from monitor.state import State
+from monitor.state import State, is_live
 from records.codec import Refusal, decode_feedback_records, decode_records
 from records.hashing import hash_column
 from records.window import WINDOW
 from streams.embedded import LogRecord
 from streams.recent import interaction_hash
 from streams.watermark import advance, closings
-
-SINCE_LIVE = 3_600_000_000
-"""A stream whose newest events were accepted within this of their time is live: its silence means something."""
 
 
 def decode(state: State, batch: Batch) -> None:
@@ -76,7 +73,7 @@ def follow_time(state: State, batch: Batch) -> None:
         state.judged.setdefault(name, first)
         lateness = state.application(name).allowed_lateness
         batch.closings += closings(name, watermark, judged, lateness, WINDOW)
-        state.live[name] = int(batch.accepted_at[-1]) - batch.watermarks[name] < SINCE_LIVE
+        state.live[name] = is_live(int(batch.accepted_at[batch.record[mine]].max()), batch.watermarks[name])
     batch.segment = batch.segment_of(batch.record)
 
 

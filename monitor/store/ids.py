@@ -44,9 +44,12 @@ def append(
     c.execute(insert(recent_ids), {**batch._asdict(), "dimensions": msgspec.msgpack.encode(batch.dimensions)})
 
 
-def newest(c: Connection) -> int:
-    """When the newest ids were accepted; 0 where there are none."""
-    return int(c.execute(select(func.max(recent_ids.c.accepted_at))).scalar() or 0)
+def newest(c: Connection, application: str | None = None) -> int:
+    """When the newest ids, of all or of one application, were accepted; 0 where there are none."""
+    statement = select(func.max(recent_ids.c.accepted_at))
+    if application is not None:
+        statement = statement.where(recent_ids.c.application == application)
+    return int(c.execute(statement).scalar() or 0)
 
 
 def since(c: Connection, accepted_at: int) -> Iterator[IdBatch]:

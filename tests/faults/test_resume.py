@@ -74,7 +74,6 @@ def test_late_data_that_waits_to_be_judged_still_is_after_a_restart(tmp_path: Pa
     assert differing(left_by["straight"], left_by["resumed"]) == []
 
 
-@pytest.mark.xfail(strict=True, reason="which streams are live is kept in memory alone")
 def test_a_live_stream_that_is_silent_since_before_a_restart_is_found_silent(tmp_path: Path) -> None:
     batches = windows(40)
     with opened(tmp_path / "a.db") as store:

@@ -191,7 +191,6 @@ def test_a_silence_of_weeks_is_one_finding_and_no_work_for_each_window(tmp_path:
         assert {START}.issuperset(days)
 
 
-@pytest.mark.xfail(strict=True, reason="the day is rolled up only where its last window is judged one by one")
 def test_a_day_that_ends_in_a_long_silence_is_rolled_up(tmp_path: Path) -> None:
     stream = [*records(windows(30)), *records(windows(2, first=300), 31)]
     with opened(tmp_path / "a.db") as store:

@@ -17,7 +17,7 @@ from monitor.page.reading.kept import Connection, Kept
 from monitor.page.reading.names import shown, slice_label
 from monitor.page.reading.panes import Source
 from monitor.page.views import Choice, Chrome, StateLine
-from monitor.stages.reading import SINCE_LIVE
+from monitor.state import SINCE_LIVE
 from monitor.store import courses, findings
 from monitor.store.courses import Comparison
 from records.finding import Finding
