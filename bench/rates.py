@@ -103,6 +103,12 @@ def day_scores(base: Floats, now: Floats, wobble: Wobble) -> Floats:
     return scores.decades.reshape(windows, comparisons)
 
 
+def rank_p(scores: Floats, history: NDArray[np.float32], minimum: Floats) -> Floats:
+    """p (C,) of each score (C,), as float32, among its history (W, C), never below `minimum` (C,)."""
+    above, count = (history >= scores.astype(np.float32)).sum(axis=0), (~np.isnan(history)).sum(axis=0)
+    return np.where(np.isnan(scores), np.nan, np.maximum((1 + above) / (count + 1), np.minimum(minimum, 1.0)))
+
+
 @dataclass(frozen=True)
 class Refresh:
     """What is in force on one day: the history to rank among, and each comparison's threshold."""
@@ -115,11 +121,11 @@ class Refresh:
 
     def p(self, scores: Floats, slot: int) -> Floats:
         """p (C,) of one window's scores."""
-        whole = ranks.rank_p(scores, self.history, self.minimum)
+        whole = rank_p(scores, self.history, self.minimum)
         if not self.by_day.any():
             return whole
         rows = self.history[ranks.near(self.slots, slot)]
-        return np.where(self.by_day, ranks.rank_p(scores, rows, self.minimum), whole)
+        return np.where(self.by_day, rank_p(scores, rows, self.minimum), whole)
 
     def course(self, scores: Floats, start: Floats) -> Floats:
         """Evidence (DAY, C) over a day of scores (DAY, C)."""

@@ -22,30 +22,6 @@ CALIBRATED = 20
 """W'/v that a comparison needs before its alerts are let go."""
 
 
-def rank_p(scores: Floats, history: History, minimum: Floats) -> Floats:
-    """p (C,) of each score (C,) among its history (W, C), never below `minimum` (C,); nan where the score is.
-
-    The score is compared as float32, as it is kept in the history, so that equal scores are ties.
-    """
-    if not len(history):
-        return np.where(np.isnan(scores), np.nan, 1.0)
-    above, count = _count(np.asarray(scores, np.float32), np.ascontiguousarray(history, np.float32))
-    p = np.maximum((1 + above) / (count + 1), np.minimum(minimum, 1.0))
-    return np.where(np.isnan(scores), np.nan, p)
-
-
-@nb.njit(cache=True, nogil=True)
-def _count(scores: History, history: History) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    above = np.zeros(len(scores), np.int32)
-    count = np.zeros(len(scores), np.int32)
-    for w in range(len(history)):
-        row = history[w]
-        for c in range(len(scores)):
-            above[c] += row[c] >= scores[c]
-            count[c] += row[c] == row[c]
-    return above, count
-
-
 def smallest_p(windows: Floats, v: Floats) -> Floats:
     """1 / (W'/v + 1) (C,): below this, W' windows of dependence v cannot say anything."""
     out: Floats = 1 / (np.asarray(windows, np.float64) / v + 1)

@@ -37,7 +37,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "sacrebleu": ("signals/evaluation/",),
     "scipy": ("detectors/", "monitor/check/"),
     "sqlalchemy": ("monitor/store/",),
-    "starlette": ("monitor/api/", "monitor/page/"),
+    "starlette": ("monitor/api/",),
     "uvicorn": ("monitor/api/",),
     "yaml": ("monitor/config/",),
     "zstandard": ("records/", "detectors/", "monitor/store/"),

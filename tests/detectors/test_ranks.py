@@ -16,27 +16,6 @@ def present(column: NDArray[np.float32]) -> NDArray[np.float32]:
     return column[~np.isnan(column)]
 
 
-@given(HISTORIES, hnp.arrays(np.float64, (3,), elements=st.sampled_from([np.nan, 0.0, 0.7, 2.0, 1e9])))
-def test_p_is_the_share_of_scores_at_least_as_high_with_one_added(
-    history: NDArray[np.float32], scores: NDArray[np.float64]
-) -> None:
-    p = ranks.rank_p(scores, history, np.full(3, 0.1))
-    for c in range(3):
-        own = present(history[:, c])
-        expected = max((1 + (own >= scores[c]).sum()) / (len(own) + 1), 0.1)
-        assert np.isnan(p[c]) if np.isnan(scores[c]) else p[c] == pytest.approx(expected)
-
-
-def test_a_score_ties_with_itself_as_it_is_kept() -> None:
-    score = np.array([0.1])
-    assert ranks.rank_p(score, score.astype(np.float32)[None], np.zeros(1))[0] == 1.0
-
-
-def test_without_a_history_nothing_is_surprising() -> None:
-    p = ranks.rank_p(np.array([5.0, np.nan]), np.empty((0, 2), np.float32), np.zeros(2))
-    np.testing.assert_array_equal(p, [1.0, np.nan])
-
-
 @given(HISTORIES)
 def test_self_ranks_are_the_ranks_of_each_among_all(history: NDArray[np.float32]) -> None:
     p = ranks.self_ranks(history)
