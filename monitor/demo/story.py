@@ -19,7 +19,7 @@ _ANSWER_SIGNALS = frozenset(
     ]
 )
 _QUESTION_SIGNALS = frozenset(
-    [*(f"prompt.{name}" for name in (*_FORM, "code_fences", "question_marks", "email")), "input_tokens"]
+    [*(f"prompt.{name}" for name in (*_FORM, "code_fences", "question_marks")), "input_tokens"]
 )
 _FAILURE_SIGNALS = frozenset({"response.refusal", "error"})
 

@@ -114,7 +114,7 @@ def test_the_same_seed_gives_the_same_bytes_in_any_order_of_windows(seed: int, o
 def test_incidents_follow_each_other_after_the_stated_quiet_time() -> None:
     story = Story(1, START + 123)
     assert story.start == START
-    assert story.history_end == START + 3 * DAY
+    assert story.history_end == START + 2 * DAY
     marks = [story.history_end, *(t for i in story.incidents for t in (i.start, i.end)), story.continues]
     assert [(b - a) / HOUR for a, b in pairwise(marks)] == [2, 3, 3, 3, 3, 3, 3]
     assert [i.kind for i in story.incidents] == ["model_change", "topic_change", "refusals_and_errors"]
@@ -240,7 +240,7 @@ def test_each_incident_moves_its_signals_in_its_slice_and_all_traffic_less(seed:
 def test_after_the_last_incident_the_traffic_is_as_it_was_before_the_first() -> None:
     story = Story(31, START)
     late = story.continues // DAY * DAY + 40 * DAY
-    data = traffic(story, (START + 2 * DAY, START + 2 * DAY + 4 * HOUR), (late, late + 4 * HOUR))
+    data = traffic(story, (START + DAY, START + DAY + 4 * HOUR), (late, late + 4 * HOUR))
     after = data.frame["timestamp"].to_numpy() >= late
     for name in data.names():
         assert stats.ks_2samp(data.values(name)[~after], data.values(name)[after], nan_policy="omit").pvalue > 1e-5, name
