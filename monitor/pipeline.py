@@ -114,7 +114,7 @@ class Pipeline:
             keeping.roll_up(c, application, start + WINDOW)
             changed += judge.stand(c, start + WINDOW, self._budget())
             alerting.raise_alerts(state, c, application, judge.lasting(), changed, start + WINDOW, now / 1e6)
-            counting.show(state, judge, changed)
+            counting.show(state, judge)
         courses.set_judged(c, application, state.judged[application], state.changed.get(application))
 
     def _judge_again(self, c: Connection, judge: Judge, start: int) -> list[Finding]:

@@ -5,7 +5,6 @@ import polars as pl
 from monitor.stages.batch import Batch
 from monitor.stages.judging import Judge
 from monitor.state import State
-from records.finding import Finding
 from records.window import WINDOW
 
 
@@ -35,7 +34,7 @@ def count(state: State, batch: Batch) -> None:
             metrics.errors.labels(**metrics.capped(**labels, error=error)).inc(times)
 
 
-def show(state: State, judge: Judge, changed: list[Finding]) -> None:
+def show(state: State, judge: Judge) -> None:
     """Replace an application's gauges: effects and evidence of all traffic and of open findings only."""
     window, calibration, application = judge.course.last, judge.course.calibration, judge.application
     if window is None or calibration is None or window.start + WINDOW < state.judged[application]:
