@@ -18,9 +18,7 @@ _ANSWER_SIGNALS = frozenset(
         *("output_tokens", "tokens_per_second", "duration", "cost_usd"),
     ]
 )
-_QUESTION_SIGNALS = frozenset(
-    [*(f"prompt.{name}" for name in (*_FORM, "code_fences", "question_marks")), "input_tokens"]
-)
+_QUESTION_SIGNALS = frozenset([*(f"prompt.{name}" for name in (*_FORM, "code_fences", "question_marks")), "input_tokens"])
 _FAILURE_SIGNALS = frozenset({"response.refusal", "error"})
 
 
