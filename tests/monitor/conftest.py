@@ -24,7 +24,7 @@ applications:
 alerts:
   receivers: [{{name: oncall, webhook: {{url: "http://127.0.0.1:{port}/hook", secret: {secret}}}}}]
 """
-OPTIONS = Options(seed=1, fast=True, history_days=0.75, quiet_hours=1.0, incident_hours=1.0, pause_hours=0.5)
+OPTIONS = Options(seed=1, fast=True, history_days=0.75, quiet_hours=1.0, incident_hours=1.5, pause_hours=1.5)
 
 
 @dataclass
