@@ -18,7 +18,7 @@ SLICES = ("model", "prompt_version", "tags.tenant")
 TEMPLATES = 20_000
 """Different interactions; beyond that they come again with another id and time."""
 PER_SECOND = 100
-"""Interactions in a second of event time."""
+"""Interactions in a second of event time, unless told otherwise."""
 _AT_ONCE = 1_000
 
 
@@ -83,20 +83,22 @@ def templates(size: Size) -> list[bytes]:
     return [msgspec.json.encode(_fields(rng, size))[1:] for _ in range(TEMPLATES)]
 
 
-def lines(count: int, start: int, first: int = 0, size: Size = ONE_KB) -> Iterator[bytes]:
+def lines(count: int, start: int, first: int = 0, size: Size = ONE_KB, per_second: float = PER_SECOND) -> Iterator[bytes]:
     """`count` interactions, one line of JSON each, numbered from `first`; `start` is the event time of number 0,
-    microseconds since 1970, from which PER_SECOND follow each second."""
+    microseconds since 1970, from which `per_second` follow each second."""
     made = templates(size)
     for low in range(first, first + count, _AT_ONCE):
         numbers = range(low, min(low + _AT_ONCE, first + count))
-        micros = start + np.arange(numbers.start, numbers.stop) * (1_000_000 // PER_SECOND)
+        micros = start + np.arange(numbers.start, numbers.stop) * round(1_000_000 / per_second)
         times = np.datetime_as_string(micros.astype("M8[us]"), unit="ms").tolist()
         for number, time in zip(numbers, times, strict=True):
             yield b'{"id":"c-%09d","timestamp":"%bZ",%b' % (number, time.encode(), made[number % TEMPLATES])
 
 
-def bodies(count: int, each: int, start: int, first: int = 0, size: Size = ONE_KB) -> Iterator[bytes]:
+def bodies(
+    count: int, each: int, start: int, first: int = 0, size: Size = ONE_KB, per_second: float = PER_SECOND
+) -> Iterator[bytes]:
     """NDJSON of `each` interactions, `count` of them; as `lines`."""
-    made = lines(count * each, start, first, size)
+    made = lines(count * each, start, first, size, per_second)
     for _ in range(count):
         yield b"\n".join(next(made) for _ in range(each))

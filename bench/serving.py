@@ -17,15 +17,20 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
-from bench.records_simulated import APPLICATION, SLICES, bodies
+from bench.records_simulated import APPLICATION, ONE_KB, PER_SECOND, SLICES, bodies
 from monitor.store.tables import counters
 from records.window import HOUR, WINDOW
 
 EACH = 100
 """Interactions in a body."""
 CONNECTIONS = 4
-CONFIG = "store: sqlite:///{directory}/plumbline.db\nlisten: 127.0.0.1:0\napplications: {{support: {{slices: [{slices}]}}}}\n"
+CONFIG = (
+    "store: sqlite:///{directory}/plumbline.db\nlisten: 127.0.0.1:0\ndeduplicate_within: {within}\n"
+    "applications: {{support: {{slices: [{slices}]}}}}\n"
+)
 START = "import sys; from monitor.cli import main; main(['--log-format', 'json', 'serve', '-c', sys.argv[1]])"
+HISTORY, QUIET = 24 * HOUR, 100
+"""What the service knows before memory is measured: so long, with so many interactions in a window."""
 WARM_UP = 100
 """Bodies before anything is measured."""
 _HEAD = b"POST /v1/interactions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n"
@@ -56,11 +61,11 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def serving() -> Iterator[Served]:
-    """A service on a fresh store; it is gone afterwards."""
+def serving(within: str = "1h") -> Iterator[Served]:
+    """A service on a fresh store, which remembers ids so long; it is gone afterwards."""
     with tempfile.TemporaryDirectory() as directory:
         config = Path(directory) / "plumbline.yaml"
-        config.write_text(CONFIG.format(directory=directory, slices=", ".join(SLICES)), encoding="utf-8")
+        config.write_text(CONFIG.format(directory=directory, within=within, slices=", ".join(SLICES)), encoding="utf-8")
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PLUMBLINE_")}
         with subprocess.Popen([sys.executable, "-c", START, str(config)], stderr=subprocess.PIPE, env=environ) as process:
             try:
@@ -87,7 +92,7 @@ def _read_away(process: "subprocess.Popen[bytes]") -> None:
 
 
 def first_time() -> int:
-    """Event time of the first interaction: the start of a window, a day ago."""
+    """Event time of the first interaction: the start of a window, a day ago; later ones must not lie in the future."""
     return (time.time_ns() // 1000 - 24 * HOUR) // WINDOW * WINDOW
 
 
@@ -154,12 +159,20 @@ def throughput(count: int = 150_000) -> dict[str, Any]:
 
 
 def memory(small: int = 200_000, large: int = 2_000_000, settle: float = 5.0) -> dict[str, Any]:
-    """MiB of the service after so many interactions, when all are committed and it had `settle` seconds of rest."""
-    start, at, result = first_time(), 0, {}
-    with serving() as served:
+    """MiB of the service after so many interactions, when all are committed and it had `settle` seconds of rest.
+
+    What grows with time and not with interactions is brought to its level first: ids are remembered for 10 s, and
+    HISTORY of thin traffic has taught the service what is usual.
+    """
+    start, at, result = first_time(), QUIET * int(HISTORY / WINDOW), {}
+    with serving("10s") as served:
+        quiet = bodies(at // EACH, EACH, start - HISTORY, size=ONE_KB, per_second=QUIET / (WINDOW / 1e6))
+        send(served, quiet, at // EACH * EACH)
+        at = at // EACH * EACH
         for count in (small, (small + large) // 2, large):
-            send(served, bodies((count - at) // EACH, EACH, start, at), count)
-            at = count
+            more = (count - at) // EACH
+            send(served, bodies(more, EACH, start - at * (1_000_000 // PER_SECOND), at), at + more * EACH)
+            at += more * EACH
             time.sleep(settle)
             result[str(count)] = served.resident()
             print(f"{count:,} interactions: {result[str(count)]:.0f} MiB", file=sys.stderr, flush=True)
