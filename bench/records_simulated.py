@@ -30,14 +30,14 @@ class Size(NamedTuple):
     second_part: float
 
 
-ONE_KB = Size(0.3, 0.3, 0.25)
-"""Records of 1 KB: prompts of about 220, responses of about 470 characters."""
+ONE_KB = Size(0.2, 0.22, 0.1)
+"""Records of 1 KB: prompts of about 210, responses of about 430 characters."""
 ONE_KB_OF_TEXT = Size(0.45, 0.52, 1.0)
-"""Records of 1.35 KB: prompts of about 250, responses of about 700 characters."""
+"""Records of 1.35 KB: prompts of about 250, responses of about 670 characters."""
 
 
-def _texts(rng: np.random.Generator, size: Size) -> tuple[str, str]:
-    """A question and its answer, on one topic."""
+def _texts(rng: np.random.Generator, size: Size) -> dict[str, Any]:
+    """A question and its answer, on one topic; one in ten with a passage that was retrieved for it."""
     made = pools(1)
     topic = int(rng.integers(len(TOPICS)))
     per_topic = len(made.prompts) // len(TOPICS)
@@ -47,7 +47,14 @@ def _texts(rng: np.random.Generator, size: Size) -> tuple[str, str]:
     group = (topic * len(STYLES) + style) * RESPONSES_PER_STYLE
     parts = 1 + (style != LISTED and rng.random() < size.second_part)
     responses = rng.integers(RESPONSES_PER_STYLE, size=parts) + group
-    return " ".join(made.prompts[i] for i in prompts), "\n\n".join(made.responses[i] for i in responses)
+    texts: dict[str, Any] = {
+        "prompt": " ".join(made.prompts[i] for i in prompts),
+        "response": "\n\n".join(made.responses[i] for i in responses),
+    }
+    if rng.random() < 0.1:
+        passages = len(made.contexts) // len(TOPICS)
+        texts["context"] = made.contexts[int(rng.integers(passages)) + topic * passages][:1]
+    return texts
 
 
 def _one_of(rng: np.random.Generator, names: tuple[str, ...], *up_to: float) -> str:
@@ -57,12 +64,12 @@ def _one_of(rng: np.random.Generator, names: tuple[str, ...], *up_to: float) -> 
 
 def _fields(rng: np.random.Generator, size: Size) -> dict[str, Any]:
     """Everything of an interaction but its id and time."""
-    prompt, response = _texts(rng, size)
-    tokens_in, tokens_out = len(prompt) // 4 + int(rng.integers(300, 500)), len(response) // 4
+    texts = _texts(rng, size)
+    tokens_in, tokens_out = len(texts["prompt"]) // 4 + int(rng.integers(300, 500)), len(texts["response"]) // 4
     duration = float(rng.lognormal(0.4, 0.5))
     fields: dict[str, Any] = {
-        "application": APPLICATION, "prompt": prompt, "response": response,
-        "prompt_version": _one_of(rng, VERSIONS, 0.3), "model": _one_of(rng, MODELS, 0.6, 0.9), "operation": "chat",
+        "application": APPLICATION, **texts, "operation": "chat",
+        "prompt_version": _one_of(rng, VERSIONS, 0.3), "model": _one_of(rng, MODELS, 0.6, 0.9),
         "input_tokens": tokens_in, "output_tokens": tokens_out, "duration": round(duration, 3),
         "time_to_first_token": round(duration * 0.2, 3), "cost_usd": round(tokens_in * 2e-6 + tokens_out * 8e-6, 6),
         "finish_reason": "length" if rng.random() < 0.02 else "stop", "user": f"u{rng.integers(5000)}",
