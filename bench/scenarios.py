@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -144,7 +145,7 @@ def main() -> None:
     drifts = [(name, seed, False) for name in names if name in SEEN for seed in seeds]
     nulls = [(name, seed, True) for name in names for seed in seeds]
     outcomes = []
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         for outcome in pool.map(run, *zip(*drifts, *nulls, strict=True)):
             outcomes.append(outcome)
             print(f"{len(outcomes)} of {len(drifts) + len(nulls)} runs", end="\r", file=sys.stderr)

@@ -1,6 +1,7 @@
 """Real data through the real pipeline: what must be found is found, and nothing else is. Figures: make bench-scenarios."""
 
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_every_scenario_is_found_at_every_seed_and_null_runs_stay_silent() -> No
     names = list(scenarios.scenarios()) if scenarios.DATA.is_dir() else []
     drifts = [(name, seed, False) for name in SEEN for seed in SEEDS]
     nulls = [(name, seed, True) for name in names for seed in SEEDS]
-    with ProcessPoolExecutor(2) as pool:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         outcomes = list(pool.map(run, *zip(*drifts, *nulls, strict=True)))
     for outcome in outcomes[: len(drifts)]:
         check(outcome)
