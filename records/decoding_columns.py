@@ -14,6 +14,8 @@ from records.decoding_fields import Message, Part, ToolCall
 from records.hashing import hash_column
 from records.interaction import FEEDBACK_SCHEMA, INTERACTION_SCHEMA, TOOL_CALL
 
+_AT_ONCE = 256
+
 
 def interaction_frame(items: Sequence[Any], micros: NDArray[np.int64], readable: NDArray[np.bool_]) -> pl.DataFrame:
     """Decoded interactions as INTERACTION_SCHEMA; `timestamp` is `micros` where `readable`, null elsewhere."""
@@ -34,34 +36,14 @@ def interaction_frame(items: Sequence[Any], micros: NDArray[np.int64], readable:
 
 
 def _columns(items: Sequence[Any]) -> dict[str, list[Any]]:
-    """The fields as lists; written out, because an attribute named in the code is read twice as fast as any other."""
-    return {
-        "id": [item.id for item in items],
-        "application": [item.application for item in items],
-        "messages": [item.messages for item in items],
-        "prompt": [item.prompt for item in items],
-        "response": [item.response for item in items],
-        "system": [item.system for item in items],
-        "prompt_name": [item.prompt_name for item in items],
-        "prompt_version": [item.prompt_version for item in items],
-        "provider": [item.provider for item in items],
-        "model": [item.model for item in items],
-        "operation": [item.operation for item in items],
-        "context": [item.context for item in items],
-        "tool_calls": [item.tool_calls for item in items],
-        "input_tokens": [item.input_tokens for item in items],
-        "output_tokens": [item.output_tokens for item in items],
-        "duration": [item.duration for item in items],
-        "time_to_first_token": [item.time_to_first_token for item in items],
-        "cost_usd": [item.cost_usd for item in items],
-        "finish_reason": [item.finish_reason for item in items],
-        "error": [item.error for item in items],
-        "conversation_id": [item.conversation_id for item in items],
-        "user": [item.user for item in items],
-        "tags": [item.tags for item in items],
-        "scores": [item.scores for item in items],
-        "reference_answer": [item.reference_answer for item in items],
-    }
+    """The fields as lists, made of so many structs at a time that these stay in the processor's cache."""
+    names = items[0].__struct_fields__
+    columns: list[list[Any]] = [[] for _ in names]
+    for low in range(0, len(items), _AT_ONCE):
+        rows = map(msgspec.structs.astuple, items[low : low + _AT_ONCE])
+        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+            column.extend(values)
+    return dict(zip(names, columns, strict=True))
 
 
 def feedback_frame(items: Sequence[Any], micros: NDArray[np.int64]) -> pl.DataFrame:
