@@ -23,6 +23,8 @@ MAX_NAME = 128
 """Characters of an unknown field's name that are kept when it is counted."""
 
 
+_AT_ONCE = 512
+
 NUL = b"\\u0000"
 """How a NUL reaches a string of JSON."""
 
@@ -112,7 +114,20 @@ def count_unknown(lines: Sequence[bytes], known: frozenset[str]) -> dict[str, in
 
 
 def _unreadable(lines: Sequence[bytes], max_line: int) -> tuple[dict[int, Cause], list[int]]:
-    """The lines that a decoder must not see (too long, not UTF-8, nested too deeply), and those to search for a NUL."""
+    """The lines that a decoder must not see (too long, not UTF-8, nested too deeply), and those to search for a NUL.
+
+    So many lines are read at a time that their copy stays in the processor's cache.
+    """
+    causes: dict[int, Cause] = {}
+    nul: list[int] = []
+    for low in range(0, len(lines), _AT_ONCE):
+        wrong, suspects = _unreadable_part(lines[low : low + _AT_ONCE], max_line)
+        causes.update((low + j, cause) for j, cause in wrong.items())
+        nul += [low + j for j in suspects]
+    return causes, nul
+
+
+def _unreadable_part(lines: Sequence[bytes], max_line: int) -> tuple[dict[int, Cause], list[int]]:
     lengths = np.fromiter(map(len, lines), np.int64, len(lines))
     causes = {
         int(j): Cause("", "too_large", f"the line has {lengths[j]} bytes; at most {max_line} are accepted")
