@@ -4,15 +4,15 @@ Arrays are blobs whose layout their writer versions; a calibration (cells, wobbl
 from its `start` until the next one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Table, delete, func, select
+from sqlalchemy import Connection, Table, case, delete, func, insert, select
 
-from monitor.store.dialect import insert_new, stream, upsert
+from monitor.store.dialect import chunks, insert_new, stream, upsert
 from monitor.store.tables import calibrations as calibration_rows
+from monitor.store.tables import closings, courses, late_windows
 from monitor.store.tables import comparisons as comparison_rows
-from monitor.store.tables import courses
 from monitor.store.tables import judged as judged_rows
 
 
@@ -126,6 +126,39 @@ def changed_from(c: Connection, application: str) -> int | None:
 def set_judged(c: Connection, application: str, through: int, changed: int | None = None) -> None:
     """Insert or replace."""
     upsert(c, judged_rows, [{"application": application, "through": through, "changed": changed}])
+
+
+def closed(c: Connection, applications: Collection[str]) -> dict[str, int]:
+    """Windows of an application that end by this take no more panes without being judged again; left out where none closed."""
+    found = {}
+    for chunk in chunks(sorted(applications)):
+        statement = select(closings.c.application, closings.c.through).where(closings.c.application.in_(chunk))
+        found.update({row.application: row.through for row in c.execute(statement)})
+    return found
+
+
+def close(c: Connection, application: str, through: int) -> None:
+    """Close the windows that end by `through`; what is closed stays closed."""
+    further = {"through": lambda held, new: case((held > new, held), else_=new)}
+    upsert(c, closings, [{"application": application, "through": through}], further)
+
+
+def add_late(c: Connection, application: str, start: int) -> None:
+    """Note that late data changed the closed window at `start`: it is to be judged again."""
+    c.execute(insert(late_windows), {"application": application, "start": start})
+
+
+def late(c: Connection, application: str) -> list[tuple[int, int]]:
+    """Notes of changed windows, as (id, start), in the order in which they were made."""
+    t = late_windows.c
+    rows = c.execute(select(t.id, t.start).where(t.application == application).order_by(t.id))
+    return [(row.id, row.start) for row in rows]
+
+
+def delete_late(c: Connection, note_ids: Sequence[int]) -> None:
+    """Forget notes whose windows were judged again; one that was made meanwhile has another id and stays."""
+    for chunk in chunks(note_ids):
+        c.execute(delete(late_windows).where(late_windows.c.id.in_(chunk)))
 
 
 def _newest(c: Connection, table: Table, application: str, until: int | None) -> tuple[int, bytes] | None:

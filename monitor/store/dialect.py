@@ -60,10 +60,14 @@ def writing(c: Connection) -> bool:
     return bool(c.get_execution_options().get(WRITE, False))
 
 
-def hold(c: Connection, name: str) -> None:
-    """Wait for a lock by name and keep it until the transaction ends. SQLite's write transactions exclude each other anyway."""
+def hold(c: Connection, name: str, shared: bool = False) -> None:
+    """Wait for a lock by name and keep it until the transaction ends; any number hold it `shared`, or one alone.
+
+    SQLite's write transactions exclude each other anyway.
+    """
     if c.dialect.name == "postgresql":
-        c.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+        take = func.pg_advisory_xact_lock_shared if shared else func.pg_advisory_xact_lock
+        c.execute(select(take(func.hashtextextended(name, 0))))
 
 
 def stream(c: Connection, statement: Select[Any], size: int) -> Iterator[Row[Any]]:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_
 
-from monitor.store.dialect import chunks, signed, unsigned, upsert
+from monitor.store.dialect import advance, chunks, signed, unsigned, upsert
 from monitor.store.tables import joined_feedback as joined
 from monitor.store.tables import waiting_feedback as waits
 
@@ -31,7 +31,7 @@ class JoinedFeedback(NamedTuple):
 
 
 class WaitingFeedback(NamedTuple):
-    """Feedback without its interaction; `at` is its event time."""
+    """Feedback without its interaction; `at` is its event time, `seq` its number among all that waited (0: not stored yet)."""
 
     id_hash: int
     name: str
@@ -39,6 +39,7 @@ class WaitingFeedback(NamedTuple):
     value_number: float | None
     value_text: str | None
     at: int
+    seq: int = 0
 
 
 def get(c: Connection, application: str, keys: Sequence[FeedbackKey]) -> dict[FeedbackKey, JoinedFeedback]:
@@ -76,30 +77,36 @@ def delete_joined_before(c: Connection, application: str, start: int) -> None:
 
 
 def wait(c: Connection, application: str, rows: Sequence[WaitingFeedback]) -> None:
-    """Keep feedback until its interaction comes; the same name and source again replaces the earlier one."""
+    """Keep feedback until its interaction comes; the same name and source again replaces the earlier one.
+
+    Every row gets the application's next number, and is committed in the order of these numbers.
+    """
+    last = advance(c, f"waiting/{application}", len(rows))
     stored = [
         {
             **row._asdict(),
+            "seq": seq,
             "application": application,
             "id_hash": signed(row.id_hash),
             "value_text": None if row.value_text is None else row.value_text.encode(),
         }
-        for row in rows
+        for seq, row in enumerate(rows, last - len(rows) + 1)
     ]
     upsert(c, waits, stored)
 
 
-def waiting(c: Connection, application: str) -> list[WaitingFeedback]:
-    """All that waits, oldest first."""
-    return _select(c, application, None)
+def waiting(c: Connection, application: str, after: int = 0) -> list[WaitingFeedback]:
+    """What waits and has a number above `after`, oldest first."""
+    return _select(c, waits.c.application == application, waits.c.seq > after)
 
 
 def take(c: Connection, application: str, id_hashes: Sequence[int]) -> list[WaitingFeedback]:
     """What waits for these interactions; it waits no longer."""
     taken = []
     for chunk in chunks([signed(id_hash) for id_hash in id_hashes]):
-        taken += _select(c, application, chunk)
-        c.execute(delete(waits).where(waits.c.application == application, waits.c.id_hash.in_(chunk)))
+        wanted = (waits.c.application == application, waits.c.id_hash.in_(chunk))
+        taken += _select(c, *wanted, lock=True)
+        c.execute(delete(waits).where(*wanted))
     return taken
 
 
@@ -111,10 +118,10 @@ def delete_before(c: Connection, application: str, at: int) -> int:
     return int(count)
 
 
-def _select(c: Connection, application: str, stored_hashes: Sequence[int] | None) -> list[WaitingFeedback]:
-    statement = select(waits).where(waits.c.application == application)
-    if stored_hashes is not None:
-        statement = statement.where(waits.c.id_hash.in_(stored_hashes)).with_for_update()
+def _select(c: Connection, *wanted: ColumnElement[bool], lock: bool = False) -> list[WaitingFeedback]:
+    statement = select(waits).where(*wanted)
+    if lock:
+        statement = statement.with_for_update()
     rows = c.execute(statement.order_by(waits.c.at, waits.c.id_hash, waits.c.name, waits.c.source))
     return [
         WaitingFeedback(
@@ -124,6 +131,7 @@ def _select(c: Connection, application: str, stored_hashes: Sequence[int] | None
             row.value_number,
             None if row.value_text is None else row.value_text.decode(),
             row.at,
+            row.seq,
         )
         for row in rows
     ]

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Select, delete, func, insert, select
+import zstandard
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select
 
 from monitor.store.dialect import stream
 from monitor.store.tables import recent_ids
 
+_COMPRESSED = b"\x28\xb5\x2f\xfd"
+"""How zstd begins. Nothing else here does: starts are multiples of 256, codes are at least -1."""
 _dimensions = msgspec.msgpack.Decoder(list[str])
 
 
@@ -39,23 +42,32 @@ def append(
     codes: bytes,
     dimensions: Sequence[str],
 ) -> None:
-    """Add the ids of one application in one batch."""
-    batch = IdBatch(topic, partition, application, accepted_at, hashes, starts, codes, list(dimensions))
-    c.execute(insert(recent_ids), {**batch._asdict(), "dimensions": msgspec.msgpack.encode(batch.dimensions)})
+    """Add the ids of one application in one batch; what repeats is compressed, hashes are not."""
+    compress = zstandard.ZstdCompressor().compress
+    row = {
+        "topic": topic,
+        "partition": partition,
+        "application": application,
+        "accepted_at": accepted_at,
+        "hashes": hashes,
+        "starts": compress(starts),
+        "codes": compress(codes),
+        "dimensions": msgspec.msgpack.encode(list(dimensions)),
+    }
+    c.execute(insert(recent_ids), row)
 
 
-def newest(c: Connection, application: str | None = None) -> int:
-    """When the newest ids, of all or of one application, were accepted; 0 where there are none."""
-    statement = select(func.max(recent_ids.c.accepted_at))
-    if application is not None:
-        statement = statement.where(recent_ids.c.application == application)
+def newest(c: Connection, application: str | None = None, topic: str | None = None, partition: int | None = None) -> int:
+    """When the newest ids, of all or of one application, topic, partition, were accepted; 0 where there are none."""
+    statement = select(func.max(recent_ids.c.accepted_at)).where(*_own(application, topic, partition))
     return int(c.execute(statement).scalar() or 0)
 
 
-def since(c: Connection, accepted_at: int) -> Iterator[IdBatch]:
-    """The batches accepted at or after a time, oldest first."""
+def since(c: Connection, accepted_at: int, topic: str | None = None, partition: int | None = None) -> Iterator[IdBatch]:
+    """The batches accepted at or after a time, of all or of one topic, partition, oldest first."""
+    wanted = (*_own(None, topic, partition), recent_ids.c.accepted_at >= accepted_at)
     order = (recent_ids.c.accepted_at, recent_ids.c.id)
-    return _batches(c, select(recent_ids).where(recent_ids.c.accepted_at >= accepted_at).order_by(*order))
+    return _batches(c, select(recent_ids).where(*wanted).order_by(*order))
 
 
 def newest_first(c: Connection, application: str) -> Iterator[IdBatch]:
@@ -69,7 +81,22 @@ def delete_before(c: Connection, accepted_at: int) -> None:
     c.execute(delete(recent_ids).where(recent_ids.c.accepted_at < accepted_at))
 
 
+def _own(application: str | None, topic: str | None, partition: int | None) -> list[ColumnElement[bool]]:
+    t = recent_ids.c
+    wanted: tuple[tuple[ColumnElement[Any], object], ...] = (
+        (t.application, application),
+        (t.topic, topic),
+        (t.partition, partition),
+    )
+    return [column == value for column, value in wanted if value is not None]
+
+
 def _batches(c: Connection, statement: Select[Any]) -> Iterator[IdBatch]:
+    decompress = zstandard.ZstdDecompressor().decompress
+
+    def plain(stored: bytes) -> bytes:
+        return decompress(stored) if stored.startswith(_COMPRESSED) else stored
+
     for row in stream(c, statement, 50):
         own = (row.topic, row.partition, row.application, row.accepted_at)
-        yield IdBatch(*own, row.hashes, row.starts, row.codes, _dimensions.decode(row.dimensions))
+        yield IdBatch(*own, row.hashes, plain(row.starts), plain(row.codes), _dimensions.decode(row.dimensions))

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete, func, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from monitor.store.dialect import chunks, stream, upsert
@@ -66,6 +66,13 @@ def sizes(c: Connection, application: str, step: int, since: int, until: int) ->
     statement = select(*_KEY, table.c.n).where(*_span(application, step, since, until)).order_by(table.c.start)
     for row in stream(c, statement, 1000):
         yield PaneKey._make(row[:4]), row.n
+
+
+def earliest(c: Connection, application: str, step: int, since: int) -> int | None:
+    """The first start at or after `since`; None where there is none."""
+    mine = (table.c.application == application, table.c.step == step, table.c.start >= since)
+    start = c.execute(select(func.min(table.c.start)).where(*mine)).scalar()
+    return None if start is None else int(start)
 
 
 def delete_before(c: Connection, application: str, step: int, start: int) -> None:

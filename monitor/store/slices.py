@@ -1,10 +1,11 @@
 """The registry of slices: which values each dimension of an application has, and their codes."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
-from monitor.store.dialect import insert_new
+from monitor.store.dialect import hold, insert_new
 from monitor.store.tables import slices as table
 
 
@@ -29,6 +30,25 @@ def add(c: Connection, application: str, dimension: str, value: str, code: int, 
     """Register a value; one that is registered stays as it is."""
     row = {"application": application, "dimension": dimension, "value": value, "code": code, "first_seen": first_seen}
     insert_new(c, table, [row], ["application", "dimension", "value"])
+
+
+def register(
+    c: Connection, application: str, dimension: str, values: Sequence[tuple[str, int]], most: int, rest: str
+) -> dict[str, int]:
+    """Give codes to new `values` (value, when first seen), in their order; returns the codes of all values.
+
+    Beyond `most` values they all share the code of `rest`. Others who register wait until the transaction ends.
+    """
+    hold(c, f"plumbline/slices/{application}/{dimension}")
+    mine = (table.c.application == application, table.c.dimension == dimension)
+    statement = select(table.c.value, table.c.code).where(*mine).order_by(table.c.code)
+    registry = {row.value: row.code for row in c.execute(statement)}
+    for value, at in values:
+        kept = value if value in registry or len(registry) < most else rest
+        if kept not in registry:
+            registry[kept] = len(registry)
+            add(c, application, dimension, kept, registry[kept], at)
+    return registry
 
 
 def first_seen(c: Connection, application: str, since: int) -> list[FirstSight]:

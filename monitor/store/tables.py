@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -50,6 +51,15 @@ def _bytes(name: str) -> Column[bytes]:
     return Column(name, LargeBinary, nullable=False)
 
 
+def _later_text(name: str) -> Column[str]:
+    """Of a later revision than its table: rows from before it are empty."""
+    return Column(name, Text, nullable=False, server_default=text("''"))
+
+
+def _later_integer(name: str) -> Column[int]:
+    return Column(name, BigInteger, nullable=False, server_default=text("0"))
+
+
 def _serial() -> Column[int]:
     return Column("id", RowNumber, primary_key=True)
 
@@ -63,6 +73,12 @@ positions = Table(
     _integer_key("partition"),
     _integer("next_offset"),
     _bytes("watermarks"),
+    _later_text("topic_id"),
+    _later_integer("accepted_at"),
+    _later_integer("checked_at"),
+    _later_integer("behind"),
+    _later_integer("moved_at"),
+    _later_text("owner"),
 )
 
 panes = Table(
@@ -94,6 +110,7 @@ recent_ids = Table(
     _bytes("dimensions"),
     Index(None, "accepted_at"),
     Index(None, "application", "accepted_at"),
+    Index(None, "topic", "partition", "accepted_at"),
     sqlite_autoincrement=True,
 )
 
@@ -159,7 +176,9 @@ waiting_feedback = Table(
     Column("value_number", Double),
     Column("value_text", LargeBinary),
     _integer("at"),
+    _later_integer("seq"),
     Index(None, "at"),
+    Index(None, "application", "seq"),
 )
 
 contents = Table(
@@ -233,6 +252,18 @@ judged = Table(
     Column("changed", BigInteger),
 )
 
+closings = Table("closings", metadata, _key("application"), _integer("through"))
+
+late_windows = Table(
+    "late_windows",
+    metadata,
+    _serial(),
+    _text("application"),
+    _integer("start"),
+    Index(None, "application"),
+    sqlite_autoincrement=True,
+)
+
 findings = Table(
     "findings",
     metadata,
@@ -302,6 +333,17 @@ notifications = Table(
     _text("outcome"),
     _double("created_at"),
     _bytes("body"),
+    Column("claimed_until", Double, nullable=False, server_default=text("0")),
     Index(None, "alert"),
     Index(None, "outcome"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    _serial(),
+    _text("topic"),
+    _text("key"),
+    _bytes("value"),
+    sqlite_autoincrement=True,
 )

@@ -35,11 +35,14 @@ def test_waiting_feedback_is_taken_once(store: Store) -> None:
         feedback.wait(c, "support", [first._replace(value_number=0.0), second, third])
         feedback.wait(c, "support", [first])
         feedback.wait(c, "search", [first])
-        assert feedback.waiting(c, "support") == [first, second, third]
-        assert feedback.take(c, "support", [HIGH, 17]) == [first, second]
+        kept = [first._replace(seq=4), second._replace(seq=2), third._replace(seq=3)]
+        assert feedback.waiting(c, "support") == kept
+        assert feedback.waiting(c, "support", after=2) == [kept[0], kept[2]]
+        assert feedback.take(c, "support", [HIGH, 17]) == kept[:2]
         assert feedback.take(c, "support", [HIGH]) == []
-        assert feedback.waiting(c, "support") == [third]
-        assert feedback.waiting(c, "search") == [first]
+        assert feedback.waiting(c, "support") == kept[2:]
+        assert feedback.waiting(c, "support", after=4) == []
+        assert feedback.waiting(c, "search") == [first._replace(seq=1)]
 
 
 def test_waiting_feedback_that_is_given_up_is_counted(store: Store) -> None:
@@ -49,7 +52,7 @@ def test_waiting_feedback_that_is_given_up_is_counted(store: Store) -> None:
         assert feedback.delete_before(c, "search", NOON + 3) == 0
         assert feedback.delete_before(c, "support", NOON + 3) == 3
         assert feedback.delete_before(c, "support", NOON + 3) == 0
-        assert feedback.waiting(c, "support") == rows[3:]
+        assert feedback.waiting(c, "support") == [rows[3]._replace(seq=4), rows[4]._replace(seq=5)]
 
 
 def test_many_interactions_are_looked_up_in_pieces(store: Store) -> None:

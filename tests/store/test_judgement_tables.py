@@ -219,3 +219,27 @@ def test_a_notification_is_put_once_and_waits_until_it_is_delivered(store: Store
         assert outbox.waiting(c) == [later]
         assert outbox.of_alert(c, "a-1") == [delivered]
         assert outbox.counts(c) == {("oncall", "delivered"): 1, ("oncall", "waiting"): 1}
+
+
+def test_what_is_closed_stays_closed(store: Store) -> None:
+    with store.begin() as c:
+        assert courses.closed(c, ["support"]) == {}
+        for through in (NOON, NOON + MINUTE, NOON - MINUTE):
+            courses.close(c, "support", through)
+        courses.close(c, "search", 0)
+        assert courses.closed(c, ["support", "search", "other"]) == {"support": NOON + MINUTE, "search": 0}
+        assert courses.closed(c, []) == {}
+
+
+def test_notes_of_late_data_are_forgotten_one_by_one(store: Store) -> None:
+    with store.begin() as c:
+        for application, start in (("support", 9), ("search", 1), ("support", 4), ("support", 9)):
+            courses.add_late(c, application, start)
+        notes = courses.late(c, "support")
+        assert [start for _, start in notes] == [9, 4, 9]
+        courses.delete_late(c, [id_ for id_, _ in notes[:2]])
+        courses.add_late(c, "support", 4)
+        left = courses.late(c, "support")
+        assert (left[0], left[1][1], len(left)) == (notes[2], 4, 2)
+        assert left[1][0] > notes[2][0]
+        assert len(courses.late(c, "search")) == 1

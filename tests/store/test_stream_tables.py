@@ -1,14 +1,20 @@
 """Positions, panes, ids, slices, counters and dead letters: what a batch writes."""
 
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import func, insert, select, text
 
-from monitor.store import Store, counters, dead_letters, dialect, ids, panes, positions, slices
+from monitor.store import Store, counters, dead_letters, dialect, ids, messages, panes, positions, slices
 from monitor.store.counters import Counters
 from monitor.store.dead_letters import DeadLetter
-from monitor.store.positions import Position
+from monitor.store.positions import Look, Position
+from monitor.store.tables import recent_ids
 from records.errors import InputError, StoreError
 from streams.panes import PaneKey
 from tests.store.make import MINUTE, NOON
@@ -23,6 +29,19 @@ def test_a_position_is_replaced_and_belongs_to_its_partition(store: Store) -> No
     with store.read() as c:
         assert positions.get(c, "t", 0) == Position(2**62, {"a\0b": -1})
         assert positions.get(c, "t", 1) == Position(6, {})
+
+
+def test_how_partitions_stand_is_written_beside_their_positions(store: Store) -> None:
+    first = Position(5, {"support": NOON}, "AbC", NOON + 1, NOON + 2, 7, NOON, "worker-1")
+    with store.begin() as c:
+        positions.touch(c, [])
+        positions.put(c, "t", 1, first)
+        positions.put(c, "t", 0, Position(1, {}))
+        positions.touch(c, [Look("t", 1, NOON + 3, 8, NOON + 2, "worker-2"), Look("t", 2, NOON, 0, NOON, "worker-2")])
+        after = first._replace(checked_at=NOON + 3, behind=8, moved_at=NOON + 2, owner="worker-2")
+        assert positions.all_(c) == {("t", 0): Position(1, {}), ("t", 1): after}
+        positions.put(c, "t", 1, Position(9, {}, "AbD", NOON + 9))
+        assert positions.get(c, "t", 1) == after._replace(next_offset=9, watermarks={}, topic_id="AbD", accepted_at=NOON + 9)
 
 
 def test_a_position_that_does_not_exist_yet_is_locked_as_well(store: Store) -> None:
@@ -106,6 +125,90 @@ def test_recent_ids_come_oldest_first_or_newest_first_and_go_by_time(store: Stor
         assert next(ids.newest_first(c, "support")) == batches[3]
         ids.delete_before(c, 3)
         assert list(ids.since(c, 0)) == batches[3:]
+
+
+def test_the_earliest_pane_from_a_time_on(store: Store) -> None:
+    _put(store, 0, {ALL: b"all", LATER: b"later"})
+    _put(store, 1, {ALL._replace(start=0): b"day"}, 5 * MINUTE)
+    with store.read() as c:
+        earliest = [panes.earliest(c, "support", MINUTE, since) for since in (0, NOON, NOON + 1, NOON + MINUTE + 1)]
+        assert earliest == [NOON, NOON, NOON + MINUTE, None]
+        assert panes.earliest(c, "search", MINUTE, 0) is None
+
+
+def test_recent_ids_are_found_by_partition(store: Store) -> None:
+    batches = [ids.IdBatch(topic, partition, "support", at, b"h", b"", b"", []) for at, (topic, partition) in
+               enumerate([("t", 0), ("t", 1), ("u", 1), ("t", 1)], 1)]  # fmt: skip
+    with store.begin() as c:
+        for batch in batches:
+            ids.append(c, *batch)
+        assert list(ids.since(c, 1, "t", 1)) == [batches[1], batches[3]]
+        assert list(ids.since(c, 3, topic="t")) == [batches[3]]
+        assert ids.newest(c) == ids.newest(c, "support") == ids.newest(c, topic="t", partition=1) == 4
+        assert ids.newest(c, "support", "t", 0) == 1
+        assert ids.newest(c, "search") == ids.newest(c, topic="u", partition=0) == 0
+
+
+def test_minutes_and_slices_of_ids_take_little_room(store: Store) -> None:
+    starts, codes = np.full(10_000, NOON, np.int64).tobytes(), np.arange(30_000, dtype=np.int32).tobytes()
+    with store.begin() as c:
+        ids.append(c, "t", 0, "support", 1, b"h", starts, codes, ["a", "b", "c"])
+        (batch,) = ids.since(c, 0)
+        assert (batch.starts, batch.codes) == (starts, codes)
+        size = func.length(recent_ids.c.starts) + func.length(recent_ids.c.codes)
+        assert c.execute(select(size)).scalar_one() < len(starts + codes) / 2
+
+
+def test_ids_that_the_first_release_stored_are_read_as_they_are(store: Store) -> None:
+    starts, codes = np.array([NOON, 0], np.int64).tobytes(), np.array([[-1, 200]], np.int32).tobytes()
+    old = ids.IdBatch("t", 0, "support", 1, b"h", starts, codes, ["model"])
+    with store.begin() as c:
+        c.execute(insert(recent_ids), {**old._asdict(), "dimensions": msgspec.msgpack.encode(old.dimensions)})
+        assert list(ids.since(c, 0)) == [old]
+
+
+def test_slices_get_codes_in_order_and_share_one_beyond_the_most(store: Store) -> None:
+    with store.begin() as c:
+        register = partial(slices.register, c, "support", "model", most=3, rest="__other__")
+        assert register([("b", 5), ("a", 6), ("b", 7)]) == {"b": 0, "a": 1}
+        full = {"b": 0, "a": 1, "c": 2, "__other__": 3}
+        assert register([("c", 8), ("d", 9), ("e", 9), ("a", 9)]) == full
+        assert register([("f", 10)]) == register([]) == full
+        assert [(sight.value, sight.at) for sight in slices.first_seen(c, "support", 0)] == [
+            ("b", 5), ("a", 6), ("c", 8), ("__other__", 9)]  # fmt: skip
+
+
+def test_workers_that_register_slices_at_once_agree(store: Store) -> None:
+    def work(worker: int) -> dict[str, int]:
+        for i in range(20):
+            with store.begin() as c:
+                known = slices.register(c, "support", "model", [(f"{worker}-{i}", i), (f"all-{i}", i)], 50, "__other__")
+        return known
+
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(work, range(4)))
+    with store.read() as c:
+        stored = slices.load(c)["support", "model"]
+    assert sorted(stored.values()) == list(range(51))
+    assert all(known.items() <= stored.items() for known in seen)
+
+
+def test_messages_are_taken_oldest_first_and_by_one_process_each(store: Store) -> None:
+    rows = [("findings", "a", b"\0"), ("alerts", "b", b"{}"), ("findings", "", b"")]
+    with store.begin() as c:
+        messages.put(c, [])
+        messages.put(c, rows)
+    with store.begin() as c:
+        taken = messages.take(c, 2)
+        assert [message[1:] for message in taken] == rows[:2]
+        if c.dialect.name == "postgresql":
+            with store.begin() as other:
+                assert [message[1:] for message in messages.take(other, 9)] == rows[2:]
+        messages.delete(c, [message.id for message in taken])
+    with store.begin() as c:
+        (left,) = messages.take(c, 9)
+        assert left[1:] == rows[2]
+        assert left.id > taken[1].id > taken[0].id
 
 
 def test_a_slice_keeps_its_first_code_and_its_first_sight(store: Store) -> None:
