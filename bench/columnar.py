@@ -68,9 +68,9 @@ def pipeline(directory: str) -> Pipeline:
 def run_stages(made: Pipeline, batches: list[list[LogRecord]]) -> dict[str, float]:
     """The runner's own stages over all batches; CPU seconds of each."""
     watch = Stopwatch()
-    made.state.recent = RecentIds(HOUR)
+    made.partition.recent = RecentIds(HOUR)
     for records in batches:
-        batch = reading.new_batch(records)
+        batch = reading.new_batch(made.partition, records)
         for stage in STAGES:
             watch.time(stage.__name__, stage, made.state, batch)
         if len(batch.frame) != len(records) * EACH:
@@ -86,7 +86,7 @@ def run_parts(made: Pipeline, batches: list[list[LogRecord]]) -> dict[str, float
         decoded = watch.time("decode: bytes to structs", decode_records, values, accepted)
         frame = watch.time("columns: structs to a frame", getattr, decoded, "frame")
         columns = _signals(watch, frame)
-        batch = reading.new_batch(records)
+        batch = reading.new_batch(made.partition, records)
         batch.frame, batch.start = frame, frame["timestamp"].to_numpy() // WINDOW * WINDOW
         watch.time("slices and grouping", slice_, made.state, batch)
         grouping = watch.time("slices and grouping", group_rows, frame["application"], batch.start, batch.slices)

@@ -1,6 +1,6 @@
 """What the pipeline remembers between batches. All of it can be read back from the store: after a crash nothing is missing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,7 @@ from monitor.metrics import Metrics
 from monitor.store import counters, courses, feedback, ids, panes, positions, slices
 from monitor.store.counters import Counters
 from monitor.store.engine import Store
+from monitor.store.positions import Position
 from records.pane import Pane
 from records.pane_codec import decode_pane
 from records.signal import Kind, Signal
@@ -21,6 +22,7 @@ from signals.catalogue import BY_NAME
 from signals.dynamic import declare
 from streams.panes import PaneKey
 from streams.recent import RecentIds
+from streams.slices import MOST_VALUES, REST
 
 DERIVED = (
     Signal(OUT_OF_RANGE, Kind.BOOLEAN, "values out of the usual range", "quality", rise="values never seen before", worse="up"),
@@ -29,6 +31,9 @@ DERIVED = (
 )
 """Signals that no batch measures: they come from comparing panes."""
 FOREVER = 2**62
+Work = Callable[[Connection], dict[str, int]]
+Write = Callable[[Work], dict[str, int]]
+"""Runs work in a write transaction, again where the store was away."""
 SINCE_LIVE = 3_600_000_000
 """A stream whose newest events were accepted within this of their time is live: its silence means something."""
 
@@ -39,25 +44,59 @@ def is_live(accepted_at: int, watermark: int) -> bool:
 
 
 @dataclass
+class Waiting:
+    """Hashes of interactions that feedback waits for, among the feedback up to number `seen`; some may have come since."""
+
+    hashes: set[int] = field(default_factory=set)
+    seen: int = 0
+
+
+@dataclass
+class Partition:
+    """What is remembered of one partition of a topic: where it goes on, the event time of each application that it reached,
+    the panes that its batches still add to, and the interactions that it saw lately."""
+
+    topic: str
+    number: int
+    label: str
+    next_offset: int = 0
+    topic_id: str = ""
+    accepted_at: int = 0
+    watermarks: dict[str, int] = field(default_factory=dict)
+    open: dict[PaneKey, Pane] = field(default_factory=dict)
+    recent: RecentIds = field(default_factory=lambda: RecentIds(0))
+
+    def load(self, c: Connection, within: int, judged: Mapping[str, int]) -> None:
+        """Start from what is stored; `judged` tells up to where windows take no more panes, by application."""
+        position = positions.get(c, self.topic, self.number) or Position(0, {})
+        self.next_offset, self.watermarks = position.next_offset, dict(position.watermarks)
+        self.topic_id, self.accepted_at = position.topic_id, position.accepted_at
+        self.open = {}
+        for application, through in judged.items():
+            keys = [key for key, _ in panes.sizes(c, application, WINDOW, through, FOREVER)]
+            stored = panes.get(c, self.topic, self.number, WINDOW, keys)
+            self.open |= {key: decode_pane(blob) for key, blob in stored.items()}
+        self.recent = RecentIds(within)
+        own = (self.topic, self.number)
+        for batch in ids.since(c, ids.newest(c, None, *own) - 2 * within, *own):
+            hashes = np.frombuffer(batch.hashes, np.uint64)
+            self.recent.add(hashes, np.full(len(hashes), batch.accepted_at))
+
+
+@dataclass
 class State:
-    """`open` holds the panes that batches still add to; `judged` how far each application was judged, `changed` the earliest
-    of its judged windows that late data changed; `slices` the registry of values: (application, dimension) to codes."""
+    """What a process knows of all that it counts: `judged` is how far each application was judged, `slices` the registry of
+    values: (application, dimension) to codes, `waiting` the interactions that feedback waits for, `known` the counters."""
 
     store: Store
     config: Callable[[], Config]
     metrics: Metrics
-    topic: str
-    partition: int
-    next_offset: int = 0
-    watermarks: dict[str, int] = field(default_factory=dict)
     judged: dict[str, int] = field(default_factory=dict)
-    changed: dict[str, int] = field(default_factory=dict)
     live: dict[str, bool] = field(default_factory=dict)
     slices: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
-    open: dict[PaneKey, Pane] = field(default_factory=dict)
-    waiting: dict[str, set[int]] = field(default_factory=dict)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
     known: dict[str, Counters] = field(default_factory=dict)
-    recent: RecentIds = field(default_factory=lambda: RecentIds(0))
+    write: Write | None = None
     declared: dict[str, Signal] = field(default_factory=lambda: dict(BY_NAME) | {s.name: s for s in DERIVED})
 
     def application(self, name: str) -> ApplicationConfig:
@@ -71,26 +110,30 @@ class State:
 
     def load(self, c: Connection) -> None:
         """Start from what is stored."""
-        position = positions.get(c, self.topic, self.partition)
-        self.next_offset = position.next_offset if position else 0
-        self.watermarks = dict(position.watermarks) if position else {}
-        self.slices, self.open, self.waiting, self.judged, self.changed = slices.load(c), {}, {}, {}, {}
+        self.slices, self.waiting, self.judged, self.live = slices.load(c), {}, {}, {}
         self.known = counters.load(c)
         for application in self.known:
             if (through := courses.judged_through(c, application)) is not None:
                 self.judged[application] = through
-                self.open |= self._stored_open(c, application, through)
-            if (changed := courses.changed_from(c, application)) is not None:
-                self.changed[application] = changed
-            self.live[application] = is_live(ids.newest(c, application), self.watermarks.get(application, 0))
-            self.waiting[application] = {row.id_hash for row in feedback.waiting(c, application)}
-        self.recent = RecentIds(self.config().deduplicate_within)
-        for batch in ids.since(c, ids.newest(c) - 2 * self.config().deduplicate_within):
-            hashes = np.frombuffer(batch.hashes, np.uint64)
-            self.recent.add(hashes, np.full(len(hashes), batch.accepted_at))
 
-    def _stored_open(self, c: Connection, application: str, judged: int) -> dict[PaneKey, Pane]:
-        """The panes of this partition whose windows are still to be judged."""
-        keys = [key for key, _ in panes.sizes(c, application, WINDOW, judged, FOREVER)]
-        stored = panes.get(c, self.topic, self.partition, WINDOW, keys)
-        return {key: decode_pane(blob) for key, blob in stored.items()}
+    def register(self, application: str, dimension: str, values: list[tuple[str, int]]) -> None:
+        """Give values (and when each was first seen) a place in the registry, in a transaction of its own: every process
+        gives the same places, and what is registered twice is registered once."""
+        key = (application, dimension)
+
+        def work(c: Connection) -> dict[str, int]:
+            return slices.register(c, application, dimension, values, MOST_VALUES, REST)
+
+        self.slices[key] = (self.write or self._write)(work)
+
+    def _write(self, work: Work) -> dict[str, int]:
+        with self.store.begin() as c:
+            return work(c)
+
+    def awaited(self, c: Connection, application: str) -> set[int]:
+        """The interactions that feedback waits for, also feedback that another process has put away since the last call."""
+        waiting = self.waiting.setdefault(application, Waiting())
+        for row in feedback.waiting(c, application, after=waiting.seen):
+            waiting.hashes.add(row.id_hash)
+            waiting.seen = max(waiting.seen, row.seq)
+        return waiting.hashes

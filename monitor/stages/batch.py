@@ -7,11 +7,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from monitor.state import Partition
 from records.codec import Refusal
 from records.pane import Pane
 from streams.embedded import LogRecord
 from streams.panes import PaneKey
 from streams.watermark import Closing
+
+Parts = dict[int, list[tuple[PaneKey, Pane]]]
+"""What is added to panes, by segment of the batch."""
 
 
 def _no_numbers() -> NDArray[np.int64]:
@@ -20,13 +24,15 @@ def _no_numbers() -> NDArray[np.int64]:
 
 @dataclass
 class Batch:
-    """R log records, in order. Of the n interactions kept: `frame`, and arrays (n,) aligned with it.
+    """R records of one partition, in order. Of the n interactions kept: `frame`, and arrays (n,) aligned with it.
 
     record: which log record each came in; hashes: of (application, id); start: of its pane; segment: part of the
     batch, a new one after every record that lets windows close (`closings`, by record). `slices`: dimension to value.
-    `panes` are by segment; `duplicates` and `late` count interactions by application.
+    `panes` are by segment; `duplicates` and `late` count interactions by application; `progress` is the watermark of an
+    application after each of the R records.
     """
 
+    partition: Partition
     records: Sequence[LogRecord]
     accepted_at: NDArray[np.int64]
     frame: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -41,10 +47,14 @@ class Batch:
     unknown: dict[str, int] = field(default_factory=dict)
     duplicates: dict[str, int] = field(default_factory=dict)
     late: dict[str, int] = field(default_factory=dict)
-    watermarks: dict[str, int] = field(default_factory=dict)
+    progress: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     closings: list[Closing] = field(default_factory=list)
-    new_values: list[tuple[str, str, str, int, int]] = field(default_factory=list)
-    panes: dict[int, list[tuple[PaneKey, Pane]]] = field(default_factory=dict)
+    panes: Parts = field(default_factory=dict)
+
+    @property
+    def watermarks(self) -> dict[str, int]:
+        """The event time that each application of this batch reached with it."""
+        return {name: int(watermark[-1]) for name, watermark in self.progress.items()}
 
     @property
     def next_offset(self) -> int:

@@ -17,7 +17,8 @@ def count(state: State, batch: Batch) -> None:
         metrics.unknown.labels(**metrics.capped(field=name)).inc(n)
     metrics.duplicates.inc(sum(batch.duplicates.values()))
     metrics.late.inc(sum(batch.late.values()))
-    metrics.watermark.labels(partition=str(state.partition)).set(min(state.watermarks.values(), default=0) / 1e6)
+    if watermarks := batch.partition.watermarks:
+        metrics.watermark.labels(partition=batch.partition.label).set(min(watermarks.values()) / 1e6)
     if not len(batch.frame):
         return
     grouped = batch.frame.group_by("application", "model").agg(

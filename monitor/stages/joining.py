@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
-from monitor.stages.batch import Batch
+from monitor.stages.batch import Batch, Parts
 from monitor.stages.keeping import keep_contents
 from monitor.stages.measuring import codes
 from monitor.state import State
-from monitor.store import contents, ids
+from monitor.store import contents, ids, slices
 from monitor.store import feedback as stored
 from monitor.store.feedback import FeedbackKey, JoinedFeedback, WaitingFeedback
 from records.columns import Columns
@@ -43,33 +43,32 @@ class _Row(NamedTuple):
     record: int
 
 
-def join(state: State, batch: Batch, c: Connection) -> None:
-    """Join what this batch brought, and what waited for its interactions; the rest waits."""
+def join(state: State, batch: Batch, c: Connection) -> Parts:
+    """Join what this batch brought, and what waited for its interactions; the rest waits. What it adds to panes comes back."""
     keep_contents(state, c, batch)  # first, so that an answer that waited finds the text it is compared with
-    came = batch.feedback["application"].unique().to_list() if len(batch.feedback) else []
-    for application in {*came, *batch.frame["application"].unique().to_list()} - state.waiting.keys():
-        state.waiting[application] = {row.id_hash for row in stored.waiting(c, application)}
-    applications = {*came, *(name for name, waiting in state.waiting.items() if waiting)}
-    for application in sorted(applications):
-        _join(state, batch, c, application)
+    came = set(batch.feedback["application"].unique().to_list()) if len(batch.feedback) else set()
+    added: Parts = {}
+    for application in sorted({*came, *batch.progress}):
+        awaited = state.awaited(c, application)
+        if awaited or application in came:
+            _join(state, batch, c, application, awaited, added)
+    return added
 
 
-def _join(state: State, batch: Batch, c: Connection, application: str) -> None:
+def _join(state: State, batch: Batch, c: Connection, application: str, awaited: set[int], added: Parts) -> None:
     rows = _rows(batch, application)
-    own = _own(state, batch, application)
-    waiting = state.waiting[application]
-    arrived = sorted(waiting & own.keys())
+    own = _own(state, batch, application, awaited | {key.id_hash for key in rows})
+    arrived = sorted(awaited & own.keys())
     for row in stored.take(c, application, arrived):
         key = FeedbackKey(row.id_hash, row.name, row.source)
         rows.setdefault(key, _Row(key, row.value_number, row.value_text, row.at, -1))
-    waiting.difference_update(arrived)
+    awaited.difference_update(arrived)
     dimensions = list(state.application(application).slices)
     found = own | _earlier(c, application, dimensions, {key.id_hash for key in rows} - own.keys())
     pending = [row for key, row in rows.items() if key.id_hash not in found]
     stored.wait(c, application, [WaitingFeedback(*row.key, row.number, row.text, row.at) for row in pending])
-    waiting.update(row.key.id_hash for row in pending)
     scores = _scores(state, c, application, [row for key, row in rows.items() if key.id_hash in found])
-    _count(state, batch, c, application, scores, found)
+    _count(state, batch, c, application, scores, found, added)
 
 
 def _rows(batch: Batch, application: str) -> dict[FeedbackKey, _Row]:
@@ -88,11 +87,12 @@ def _rows(batch: Batch, application: str) -> dict[FeedbackKey, _Row]:
     return out
 
 
-def _own(state: State, batch: Batch, application: str) -> dict[int, Found]:
-    """Interactions of this batch by hash."""
-    if not len(batch.frame):
+def _own(state: State, batch: Batch, application: str, wanted: set[int]) -> dict[int, Found]:
+    """Those of the wanted interactions that are of this batch, by hash."""
+    if not len(batch.frame) or not wanted:
         return {}
-    mine = np.flatnonzero((batch.frame["application"] == application).to_numpy())
+    mine = (batch.frame["application"] == application).to_numpy()
+    mine = np.flatnonzero(mine & np.isin(batch.hashes, np.fromiter(wanted, np.uint64, len(wanted))))
     _, places = codes(state, batch, application, mine)
     hashes, starts, records = (a[mine].tolist() for a in (batch.hashes, batch.start, batch.record))
     return {h: Found(s, p, r) for h, s, p, r in zip(hashes, starts, places.T.tolist(), records, strict=True)}
@@ -143,10 +143,13 @@ def _scores(state: State, c: Connection, application: str, rows: list[_Row]) -> 
     return out
 
 
-def _count(state: State, batch: Batch, c: Connection, application: str, rows: list[_Row], found: Mapping[int, Found]) -> None:
+def _count(
+    state: State, batch: Batch, c: Connection, application: str, rows: list[_Row], found: Mapping[int, Found], out: Parts
+) -> None:
     """Add the scores to the panes of their interactions, and take earlier values of the same key back."""
     if not rows:
         return
+    _know_slices(state, c, application, found)
     before = stored.get(c, application, [row.key for row in rows])
     now = {row.key: JoinedFeedback(float(row.number or 0.0), *found[row.key.id_hash][:2]) for row in rows}
     stored.put(c, application, now)
@@ -158,7 +161,16 @@ def _count(state: State, batch: Batch, c: Connection, application: str, rows: li
         taken = _panes(state, application, ((key, before[key]) for key in mine if key in before))
         for key in sorted({*added, *taken}):
             delta = added.get(key, EMPTY)
-            batch.panes.setdefault(segment, []).append((key, subtract(delta, taken[key]) if key in taken else delta))
+            out.setdefault(segment, []).append((key, subtract(delta, taken[key]) if key in taken else delta))
+
+
+def _know_slices(state: State, c: Connection, application: str, found: Mapping[int, Found]) -> None:
+    """Another process may have counted the interaction, and have registered a value that this one has not met."""
+    for d, dimension in enumerate(state.application(application).slices):
+        known = len(state.slices.get((application, dimension), {}))
+        if any(len(one.codes) > d and one.codes[d] >= known for one in found.values()):
+            state.slices = slices.load(c)
+            return
 
 
 def _panes(state: State, application: str, rows: Iterable[tuple[FeedbackKey, JoinedFeedback]]) -> dict[PaneKey, Pane]:
@@ -172,13 +184,13 @@ def _panes(state: State, application: str, rows: Iterable[tuple[FeedbackKey, Joi
         numeric[f"scores.{key.name}"][i] = row.value
     declared = {name: score_signal(name.removeprefix("scores.")) for name in names}
     state.declared.update(declared)
-    slices = {}
+    of_rows = {}
     for d, dimension in enumerate(state.application(application).slices):
         values = {code: value for value, code in state.slices.get((application, dimension), {}).items()}
         mine = [values.get(row.codes[d]) if d < len(row.codes) else None for _, row in kept]
-        slices[dimension] = pl.Series(mine, dtype=pl.String)
+        of_rows[dimension] = pl.Series(mine, dtype=pl.String)
     starts = np.array([row.start for _, row in kept], np.int64)
-    grouping = group_rows(pl.Series([application] * len(kept)), starts, slices)
-    panes = fold(Columns(len(kept), declared, numeric), grouping, pl.Series([""] * len(kept)), slices)
+    grouping = group_rows(pl.Series([application] * len(kept)), starts, of_rows)
+    panes = fold(Columns(len(kept), declared, numeric), grouping, pl.Series([""] * len(kept)), of_rows)
     blank = ((key, pane, empty_sample(len(pane.names))) for key, pane in zip(grouping.keys, panes, strict=True))
     return {key: replace(pane, n=0, sample=sample) for key, pane, sample in blank}

@@ -1,13 +1,15 @@
 """What a batch leaves in the store, in the one transaction that also holds its position."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 from sqlalchemy import Connection
 
 from monitor.stages.batch import Batch
 from monitor.stages.measuring import codes
-from monitor.state import State
-from monitor.store import contents, counters, courses, dead_letters, ids, panes, positions, slices
+from monitor.state import Partition, State
+from monitor.store import contents, courses, dead_letters, ids, panes, positions
 from monitor.store.contents import Content
 from monitor.store.counters import Counters
 from monitor.store.dead_letters import DeadLetter
@@ -24,27 +26,31 @@ STEPS = (HOUR, DAY)
 WINDOWS_KEPT = 15 * DAY
 
 
-def add_panes(state: State, c: Connection, segment: list[tuple[PaneKey, Pane]], batch: Batch) -> dict[str, int]:
-    """Merge a segment's panes into those that are open, or into stored ones where their window was judged already.
-
-    Gives, by application, the start of the earliest judged window that changed.
-    """
-    late: dict[str, int] = {}
-    final: dict[PaneKey, Pane] = {}
+def add_panes(state: State, c: Connection, batch: Batch, segment: list[tuple[PaneKey, Pane]]) -> None:
+    """Merge a segment's panes into those that are open, or into stored ones where their window was judged already."""
+    late: dict[PaneKey, Pane] = {}
     for key, pane in segment:
         if key.start >= state.judged.setdefault(key.application, key.start):
-            state.open[key] = merge(state.open.get(key, EMPTY), pane)
+            batch.partition.open[key] = merge(batch.partition.open.get(key, EMPTY), pane)
         else:
-            late[key.application] = min(key.start, late.get(key.application, key.start))
-            final[key] = merge(final.get(key, EMPTY), pane)
-            if not key.dimension:
-                batch.late[key.application] = batch.late.get(key.application, 0) + pane.n
-    if final:
-        _merge_stored(c, state.topic, state.partition, WINDOW, final)
-        for step in STEPS:
-            whole = {k: p for k, p in final.items() if k.start // step * step + step <= state.judged[k.application]}
-            _merge_stored(c, *ROLLED_UP, step, _regrouped(whole, step))
-    return late
+            late[key] = merge(late.get(key, EMPTY), pane)
+    add_late(c, batch, late, state.judged)
+
+
+def add_late(c: Connection, batch: Batch, late: dict[PaneKey, Pane], judged: Mapping[str, int]) -> None:
+    """Merge panes of windows that take no more into the stored ones, and into what was rolled up of them; such windows are
+    judged again. `judged`: up to where each application was judged."""
+    if not late:
+        return
+    for application, start in {(key.application, key.start): None for key in late}:
+        courses.add_late(c, application, start)
+    for key, pane in late.items():
+        if not key.dimension:
+            batch.late[key.application] = batch.late.get(key.application, 0) + pane.n
+    _merge_stored(c, batch.partition.topic, batch.partition.number, WINDOW, late)
+    for step in STEPS:
+        whole = {k: p for k, p in late.items() if k.start // step * step + step <= judged.get(k.application, 0)}
+        _merge_stored(c, *ROLLED_UP, step, _regrouped(whole, step))
 
 
 def _regrouped(small: dict[PaneKey, Pane], step: int) -> dict[PaneKey, Pane]:
@@ -58,20 +64,21 @@ def _regrouped(small: dict[PaneKey, Pane], step: int) -> dict[PaneKey, Pane]:
 def _merge_stored(c: Connection, topic: str, partition: int, step: int, added: dict[PaneKey, Pane]) -> None:
     stored = panes.get(c, topic, partition, step, list(added))
     merged = {key: merge(decode_pane(stored[key]), pane) if key in stored else pane for key, pane in added.items()}
-    _put(c, topic, partition, step, merged)
+    put_panes(c, topic, partition, step, merged)
 
 
-def _put(c: Connection, topic: str, partition: int, step: int, rows: dict[PaneKey, Pane]) -> None:
+def put_panes(c: Connection, topic: str, partition: int, step: int, rows: Mapping[PaneKey, Pane]) -> None:
+    """Insert or replace panes of one partition and width."""
     if rows:
         blobs = {key: encode_pane(pane) for key, pane in rows.items()}
         panes.put(c, topic, partition, step, blobs, {key: pane.n for key, pane in rows.items()})
 
 
-def close_window(state: State, c: Connection, application: str, start: int) -> dict[tuple[str, str], Pane]:
+def close_window(c: Connection, partition: Partition, application: str, start: int) -> dict[tuple[str, str], Pane]:
     """Store the open panes of one window, which is final now; they come back by slice."""
-    keys = [key for key in state.open if key.application == application and key.start == start]
-    final = {key: state.open.pop(key) for key in keys}
-    _put(c, state.topic, state.partition, WINDOW, final)
+    keys = [key for key in partition.open if key.application == application and key.start == start]
+    final = {key: partition.open.pop(key) for key in keys}
+    put_panes(c, partition.topic, partition.number, WINDOW, final)
     return {(key.dimension, key.value): pane for key, pane in final.items()}
 
 
@@ -83,50 +90,61 @@ def roll_up(c: Connection, application: str, end: int) -> None:
             for key, blob in panes.between(c, application, part, end - step, end):
                 wide = key._replace(start=end - step)
                 gathered[wide] = merge(gathered.get(wide, EMPTY), decode_pane(blob))
-            _put(c, *ROLLED_UP, step, gathered)
+            put_panes(c, *ROLLED_UP, step, gathered)
 
 
 def keep(state: State, c: Connection, batch: Batch) -> None:
-    """Everything of a batch but its windows and texts: open panes, ids, counters, refused lines, and the position."""
-    touched = {key for segment in batch.panes.values() for key, _ in segment if key in state.open}
-    _put(c, state.topic, state.partition, WINDOW, {key: state.open[key] for key in touched})
-    for value in batch.new_values:
-        slices.add(c, *value)
+    """Everything of a batch but its panes and texts: ids, refused lines, counters, and the position."""
     _keep_ids(state, c, batch)
-    _keep_letters(state, c, batch)
-    state.watermarks |= batch.watermarks
-    positions.put(c, state.topic, state.partition, Position(batch.next_offset, state.watermarks))
+    dead_letters.put(c, letters(batch))
+    partition = batch.partition
+    watermarks = partition.watermarks | batch.watermarks
+    accepted_at = max(partition.accepted_at, int(batch.accepted_at.max()))
+    position = Position(batch.next_offset, watermarks, partition.topic_id, accepted_at)
+    positions.put(c, partition.topic, partition.number, position)
+
+
+def taken_in(batch: Batch) -> None:
+    """Remember of a batch what was committed of it."""
+    partition = batch.partition
+    partition.watermarks |= batch.watermarks
+    partition.accepted_at = max(partition.accepted_at, int(batch.accepted_at.max()))
+    partition.next_offset = batch.next_offset
+
+
+def counted(batch: Batch) -> dict[str, Counters]:
+    """What a batch adds to the counters of its applications."""
+    names = batch.frame["application"] if len(batch.frame) else pl.Series(dtype=pl.String)
+    found = dict(names.value_counts().iter_rows())
+    every = sorted({*found, *batch.duplicates, *batch.late})
+    return {name: Counters(found.get(name, 0), batch.duplicates.get(name, 0), batch.late.get(name, 0), 0) for name in every}
 
 
 def _keep_ids(state: State, c: Connection, batch: Batch) -> None:
-    """One row of arrays for each application and generation of accept times, and what they add to the counters."""
-    names = batch.frame["application"] if len(batch.frame) else pl.Series(dtype=pl.String)
-    accepted = batch.accepted_at[batch.record]
-    generation = accepted // state.recent.width
-    for name in sorted({*names.unique().to_list(), *batch.duplicates}):
-        mine = (names == name).to_numpy() if len(names) else np.zeros(0, bool)
+    """One row of arrays for each application and generation of accept times."""
+    if not len(batch.frame):
+        return
+    partition, accepted = batch.partition, batch.accepted_at[batch.record]
+    generation = accepted // partition.recent.width
+    for name in sorted(batch.progress):
+        mine = (batch.frame["application"] == name).to_numpy()
         for g in np.unique(generation[mine]).tolist():
             rows = np.flatnonzero(mine & (generation == g))
             rows = rows[np.argsort(batch.hashes[rows], kind="stable")]
             dimensions, places = codes(state, batch, name, rows)
             hashes, starts = batch.hashes[rows].tobytes(), batch.start[rows].tobytes()
             at = int(accepted[rows].max())
-            ids.append(c, state.topic, state.partition, name, at, hashes, starts, places.tobytes(), dimensions)
-        if name not in state.known:
-            courses.set_judged(c, name, state.judged[name])  # where its judging begins, also if no window closes before a crash
-        added = Counters(int(mine.sum()), batch.duplicates.get(name, 0), batch.late.get(name, 0), 0)
-        counters.add(c, name, *added)
-        state.known[name] = Counters(*(a + b for a, b in zip(state.known.get(name, Counters(0, 0, 0, 0)), added, strict=True)))
+            ids.append(c, partition.topic, partition.number, name, at, hashes, starts, places.tobytes(), dimensions)
 
 
-def _keep_letters(state: State, c: Connection, batch: Batch) -> None:
-    letters = []
+def letters(batch: Batch) -> list[DeadLetter]:
+    """The refused lines of a batch."""
+    found = []
     for refusal in batch.refused:
         record = batch.records[refusal.record]
-        place = (record.topic, state.partition, record.offset, refusal.index)
-        letters.append(DeadLetter(record.accepted_at, *place, refusal.field, refusal.reason, refusal.text, refusal.line))
-    if letters:
-        dead_letters.put(c, letters)
+        place = (record.topic, batch.partition.number, record.offset, refusal.index)
+        found.append(DeadLetter(record.accepted_at, *place, refusal.field, refusal.reason, refusal.text, refusal.line))
+    return found
 
 
 def keep_contents(state: State, c: Connection, batch: Batch) -> None:

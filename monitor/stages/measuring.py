@@ -27,19 +27,16 @@ def slice_(state: State, batch: Batch) -> None:
 
 def _registered(state: State, batch: Batch, dimension: str, values: pl.DataFrame) -> pl.Series:
     """Register values at first sight, in the order of their interactions; what finds no place is `__other__`."""
-    full: list[tuple[str, str]] = []
     seen = values.with_columns(pl.Series("at", batch.frame["timestamp"])).drop_nulls("value")
-    for application, value, at in seen.unique(["application", "value"], keep="first", maintain_order=True).iter_rows():
-        registry = state.slices.setdefault((application, dimension), {})
-        if value in registry:
-            continue
-        if len(registry) >= MOST_VALUES:
-            full.append((application, value))
-            value = REST
-            if value in registry:
-                continue
-        registry[value] = len(registry)
-        batch.new_values.append((application, dimension, value, registry[value], at))
+    first = list(seen.unique(["application", "value"], keep="first", maintain_order=True).iter_rows())
+    new: dict[str, list[tuple[str, int]]] = {}
+    for application, value, at in first:
+        registry = state.slices.get((application, dimension), {})
+        if value not in registry and len(registry) <= MOST_VALUES:
+            new.setdefault(application, []).append((value, at))
+    for application, rows in new.items():
+        state.register(application, dimension, rows)
+    full = [(application, value) for application, value, _ in first if value not in state.slices[application, dimension]]
     if full:
         rest = pl.DataFrame(full, schema=["application", "value"], orient="row").with_columns(pl.lit(REST).alias("rest"))
         values = values.join(rest, on=["application", "value"], how="left", maintain_order="left")

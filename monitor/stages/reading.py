@@ -1,10 +1,12 @@
 """From bytes to the interactions that count: decoded, in time, each once; and how far event time has come."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import polars as pl
 
 from monitor.stages.batch import Batch
-from monitor.state import State, is_live
+from monitor.state import Partition, State, is_live
 from records.codec import Refusal, decode_feedback_records, decode_records
 from records.hashing import hash_column
 from records.window import WINDOW
@@ -52,31 +54,44 @@ def deduplicate(state: State, batch: Batch) -> None:
         mine = (application == name).to_numpy()
         batch.hashes[mine] = interaction_hash(name, ids[mine])
     accepted = batch.accepted_at[batch.record]
-    new = state.recent.unseen(batch.hashes, accepted)
+    new = batch.partition.recent.unseen(batch.hashes, accepted)
     again = application.filter(pl.Series(~new)).value_counts()
     batch.duplicates = dict(again.iter_rows())
     batch.keep(new)
-    state.recent.add(batch.hashes, accepted[new])
+    batch.partition.recent.add(batch.hashes, accepted[new])
 
 
 def follow_time(state: State, batch: Batch) -> None:
-    """Watermarks record by record, and where they let windows close."""
-    application, timestamp = batch.frame["application"], batch.frame["timestamp"].to_numpy()
+    """Watermarks record by record."""
+    timestamp = batch.frame["timestamp"].to_numpy()
     batch.start = timestamp // WINDOW * WINDOW
-    for name in sorted(application.unique().to_list()):
-        mine = (application == name).to_numpy()
-        first = int(batch.start[mine][batch.record[mine] == batch.record[mine].min()].min())
-        before = state.watermarks.get(name, first)
-        watermark = advance(before, batch.record[mine], timestamp[mine], batch.accepted_at)
-        batch.watermarks[name] = int(watermark[-1])
-        judged = state.judged.get(name, first)
-        state.judged.setdefault(name, first)
+    batch.segment = np.zeros(len(timestamp), np.int64)
+    for name, mine in _by_application(batch):
+        before = batch.partition.watermarks.get(name, _first(batch, mine))
+        batch.progress[name] = advance(before, batch.record[mine], timestamp[mine], batch.accepted_at)
+
+
+def cut(state: State, batch: Batch) -> None:
+    """Where watermarks let windows close, record by record: the one partition of an embedded stream tells of all traffic."""
+    for name, mine in _by_application(batch):
+        judged = state.judged.setdefault(name, _first(batch, mine))
         lateness = state.application(name).allowed_lateness
-        batch.closings += closings(name, watermark, judged, lateness, WINDOW)
+        batch.closings += closings(name, batch.progress[name], judged, lateness, WINDOW)
         state.live[name] = is_live(int(batch.accepted_at[batch.record[mine]].max()), batch.watermarks[name])
     batch.segment = batch.segment_of(batch.record)
 
 
-def new_batch(records: list[LogRecord]) -> Batch:
+def _by_application(batch: Batch) -> "Iterator[tuple[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]]":
+    application = batch.frame["application"]
+    for name in sorted(application.unique().to_list()):
+        yield name, (application == name).to_numpy()
+
+
+def _first(batch: Batch, mine: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> int:
+    """The earliest pane of the first record that has any of these rows: where an application begins."""
+    return int(batch.start[mine][batch.record[mine] == batch.record[mine].min()].min())
+
+
+def new_batch(partition: Partition, records: Sequence[LogRecord]) -> Batch:
     """A batch of log records, nothing done to it yet."""
-    return Batch(records, np.array([record.accepted_at for record in records], np.int64))
+    return Batch(partition, records, np.array([record.accepted_at for record in records], np.int64))

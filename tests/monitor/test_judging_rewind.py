@@ -91,9 +91,9 @@ def test_judging_again_from_the_border_of_a_calibration_an_incident_or_a_silence
 def assert_unmoved(judged: Judged, back: int) -> None:
     pipe, before = judged.pipeline, judged.left
     assert any(f.verdict == "finding" for f in before.findings.values())
-    judge, until = pipe.judges[APPLICATION], pipe.state.judged[APPLICATION]
+    judge, until = pipe.verdicts.judges[APPLICATION], pipe.state.judged[APPLICATION]
     with judged.store.begin() as c:
-        judge.rewind(c, START + back * WINDOW, until, pipe._budget())
+        judge.rewind(c, START + back * WINDOW, until, pipe.verdicts.budget(c))
     after = left(judged.store)
     assert_same_windows(before.windows, after.windows)
     assert before.findings == after.findings

@@ -246,7 +246,7 @@ def test_a_slice_with_few_rows_waits_for_more_and_is_judged(tmp_path: Path) -> N
     with opened(tmp_path / "a.db") as store:
         pipe = pipeline(store)
         feed(pipe, records(batches))
-        course = pipe.judges[APPLICATION].course
+        course = pipe.verdicts.judges[APPLICATION].course
         at = next(i for s, i in course.rows.items() if s.value == "rare" and s.signal == "response.characters")
         rows = [decode_window(w) for w in left(store).windows.values()]
         waited = [int(w.waited[at]) for w in rows if at < len(w.waited) and w.calibration == rows[-1].calibration]

@@ -80,5 +80,5 @@ def test_production_like_its_reference_is_no_finding(pipeline: Pipeline) -> None
 def test_what_stands_survives_a_restart_under_the_same_id(pipeline: Pipeline) -> None:
     before = drive(pipeline, 46, 6)
     again = Pipeline(pipeline.store, ConfigSource(parse(CONFIG, "test", {})), Metrics())
-    open_again = again.judges["shop"].standing.open
+    open_again = again.verdicts.judges["shop"].standing.open
     assert {finding.id for finding in open_again.values()} == {finding.id for finding in before}
