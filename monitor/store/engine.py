@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import Lock as Mutex
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 
 from monitor.store import migrate
 from monitor.store.dialect import WRITE
+from monitor.store.locks import Lock, Locks
 from records.errors import StoreError
 
 BUSY_SECONDS = 60
@@ -25,6 +26,16 @@ _PRAGMAS = (
 )
 
 
+_CONNECTION = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""libpq's settings: a server that went silent is given up after 5 s (connecting) or 25 s (connected), not after hours."""
+
+
 class Store:
     """Opens nothing yet; StoreError where the URL is of no supported database.
 
@@ -34,7 +45,8 @@ class Store:
     def __init__(self, url: str) -> None:
         self._engine = _engine(url)
         self._name = self._engine.url.render_as_string(hide_password=True)
-        self._turn = Lock() if self._engine.dialect.name == "sqlite" else None
+        self._locks = Locks(self._engine)
+        self._turn = Mutex() if self._engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -58,6 +70,11 @@ class Store:
         with self._connect(write=False) as c:
             yield c
 
+    def lock(self, name: str) -> Lock | None:
+        """A lock that outlives transactions, None where another process holds it (in SQLite: another part of this process)."""
+        with self._errors():
+            return self._locks.take(name)
+
     def upgrade(self) -> str:
         """Bring the tables to this version's revision, which is returned; StoreError where they are of a newer one."""
         with self.begin() as c:
@@ -69,7 +86,8 @@ class Store:
             migrate.check(c)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Release all locks and close all connections."""
+        self._locks.close()
         self._engine.dispose()
 
     @contextmanager
@@ -77,9 +95,14 @@ class Store:
         options: dict[str, Any] = {WRITE: write}
         if self._engine.dialect.name == "postgresql" and not write:
             options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._errors(), self._engine.connect() as c, c.execution_options(**options).begin():
+            yield c
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Errors of the database's driver as StoreError."""
         try:
-            with self._engine.connect() as c, c.execution_options(**options).begin():
-                yield c
+            yield
         except (OperationalError, InterfaceError) as error:
             raise StoreError(f"{self._name}: {error.orig}") from error
 
@@ -94,7 +117,11 @@ def _engine(url: str) -> Engine:
         raise StoreError(f"the store cannot be {name}: expected sqlite:///FILE or postgresql+psycopg://…")
     if name == "sqlite" and parsed.database in (None, "", ":memory:"):
         raise StoreError("the store needs a file that all threads share: expected sqlite:///FILE")
-    engine = create_engine(parsed, pool_size=10, max_overflow=40, pool_pre_ping=name != "sqlite", hide_parameters=True)
+    remote = name == "postgresql"
+    settings = {key: value for key, value in _CONNECTION.items() if remote and key not in parsed.query}
+    engine = create_engine(
+        parsed, pool_size=10, max_overflow=40, pool_pre_ping=remote, hide_parameters=True, connect_args=settings
+    )
     if name == "sqlite":
         event.listen(engine, "connect", _open)
         event.listen(engine, "begin", _begin)
