@@ -1,0 +1,59 @@
+"""One real broker for the session; each test that asks for `broker` finds it without topics of ours."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka.admin import KafkaAdminClient
+
+from streams.broker import Broker
+from tests.kafka.broker import TOPICS, CannotRunError, Kafka, delete_topics
+
+
+def started(kafka: Kafka) -> Iterator[Kafka]:
+    """The broker, stopped at the end; skips where none can run."""
+    try:
+        kafka.start()
+    except CannotRunError as error:
+        pytest.skip(f"no Kafka broker: {error}; or give one with KAFKA_BOOTSTRAP_SERVERS")
+    try:
+        yield kafka
+    finally:
+        kafka.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The one of KAFKA_BOOTSTRAP_SERVERS, or our own, with the topics that the tests before have left."""
+    given = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
+    if not given:
+        for kafka in started(Kafka(tmp_path_factory.mktemp("kafka"))):
+            yield kafka.broker
+        return
+    broker = Broker(tuple(given.split(",")))
+    with KafkaAdminClient(**broker.settings()) as admin:
+        theirs = sorted(set(TOPICS) & set(admin.list_topics()))
+    if theirs:
+        pytest.fail(f"{given} has {', '.join(theirs)}: the tests would delete them; give a broker without")
+    yield broker
+    delete_topics(broker)
+
+
+@pytest.fixture
+def broker(shared_broker: Broker) -> Broker:
+    """The session's broker without topics of ours."""
+    delete_topics(shared_broker)
+    return shared_broker
+
+
+@pytest.fixture
+def kafka(tmp_path: Path) -> Iterator[Kafka]:
+    """A broker of the test's own, to stop, kill and start again."""
+    yield from started(Kafka(tmp_path / "kafka"))
+
+
+@pytest.fixture(scope="session")
+def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A broker with listeners for TLS and SASL."""
+    yield from started(Kafka(tmp_path_factory.mktemp("secure-kafka"), secure=True))
