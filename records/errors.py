@@ -5,6 +5,7 @@
     │   └── InvalidConfigError   everything that is wrong with one configuration (monitor.config)
     ├── InputError           a file or request cannot be read at all
     ├── StoreError           the database is of another version, or away
+    ├── StreamError          the broker is away, or refuses
     └── DeliveryError        a notification could not be handed over
 
 A single record that is refused is no exception: it is a `Refusal` (records.codec), because the rest of its batch goes on.
@@ -30,6 +31,10 @@ class InputError(PlumblineError):
 
 class StoreError(PlumblineError):
     """The database is of another version, or away."""
+
+
+class StreamError(PlumblineError):
+    """The broker is away, or refuses."""
 
 
 class DeliveryError(PlumblineError):

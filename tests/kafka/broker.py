@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -97,10 +98,10 @@ class Kafka:
         self.stop()
 
 
-def delete_topics(broker: Broker) -> None:
-    """Takes the topics of ours away, with what is in them, and waits until their names are free."""
+def delete_topics(broker: Broker, names: Iterable[str] = TOPICS) -> None:
+    """Takes topics of ours away, with what is in them, and waits until their names are free."""
     with KafkaAdminClient(**broker.settings()) as admin:
         until = time.monotonic() + 30
-        while there := sorted(set(TOPICS) & set(admin.list_topics())):
+        while there := sorted(set(names) & set(admin.list_topics())):
             assert time.monotonic() < until, f"{there} are still there"
             admin.delete_topics(there, raise_errors=False)
