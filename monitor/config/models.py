@@ -14,7 +14,9 @@ from pydantic import (
     PlainValidator,
     SecretStr,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -22,6 +24,8 @@ from pydantic_core import PydanticCustomError
 from alerts import rules as alerting
 from monitor.config.base import LATER, Address, Model, is_loopback, parse_address
 from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero, format_duration
+from monitor.config.stream import Sasl, Tls, kafka_or_embedded, servers, tls_or_none
+from streams.broker import Broker
 
 WINDOW = 5 * MINUTE
 """Verdicts are reached on windows of this length, microseconds."""
@@ -82,14 +86,6 @@ def _unique(items: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
         shown = format_duration(twice) if isinstance(twice, int) else twice
         raise ValueError(f"expected each entry once, {shown} is there twice")
     return items
-
-
-def _stream(text: str) -> str:
-    if text == "embedded":
-        return text
-    if text.startswith("kafka://"):
-        raise PydanticCustomError("later", f"kafka:// is {LATER}; expected embedded")
-    raise ValueError("expected embedded")
 
 
 def _store(url: SecretStr) -> SecretStr:
@@ -282,11 +278,16 @@ _ADDRESS = Annotated[
 class Config(Model):
     """plumbline.yaml."""
 
-    planned: ClassVar[tuple[str, ...]] = ("tls", "sasl", "proxy", "otlp")
-    stream: Annotated[str, AfterValidator(_stream)] = "embedded"
+    planned: ClassVar[tuple[str, ...]] = ("proxy", "otlp")
+    stream: Annotated[str, AfterValidator(kafka_or_embedded)] = "embedded"
+    tls: Annotated[Tls | None, BeforeValidator(tls_or_none)] = None
+    sasl: Sasl | None = None
+    spool: Annotated[str, StringConstraints(min_length=1)] = "plumbline.spool.db"
+    spool_limit: Annotated[int, BeforeValidator(_no_boolean), Field(ge=1, description="MiB")] = 1024
     store: Annotated[SecretStr, AfterValidator(_store)] = SecretStr("sqlite:///plumbline.db")
     store_file: str | None = Field(default=None, description="a file that holds the URL, in place of store")
     listen: _ADDRESS = Address("127.0.0.1", 4000)
+    listen_worker: _ADDRESS = Address("127.0.0.1", 4001)
     tokens: Annotated[tuple[Token, ...], Unique] = ()
     allow_private_targets: Annotated[tuple[Name, ...], Unique] = Field(
         default=(), description="hosts on private or link-local addresses that webhooks may be sent to, by name"
@@ -298,10 +299,28 @@ class Config(Model):
     applications: dict[Name, ApplicationConfig] = Field(default_factory=dict)
     alerts: Alerts = Alerts()
 
+    @field_validator("tls", "sasl")
+    @classmethod
+    def _of_kafka(cls, section: Tls | Sasl | None, info: ValidationInfo) -> Tls | Sasl | None:
+        if section is not None and info.data.get("stream") == "embedded":
+            raise ValueError("only where stream is kafka://…; the embedded stream has no connections")
+        return section
+
     @model_validator(mode="after")
     def _closed(self) -> "Config":
-        require_tokens(self.listen.host, self.tokens)
+        for address in (self.listen, self.listen_worker):
+            require_tokens(address.host, self.tokens)
         return self
+
+    def broker(self) -> Broker | None:
+        """How Kafka is reached; None where the stream is embedded."""
+        if self.stream == "embedded":
+            return None
+        return Broker(
+            servers(self.stream),
+            self.tls.for_clients() if self.tls else None,
+            self.sasl.for_clients() if self.sasl else None,
+        )
 
     def application(self, name: str) -> ApplicationConfig:
         """The application's own section, or the defaults where the file does not name it."""

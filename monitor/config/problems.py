@@ -35,6 +35,8 @@ _EXPECTED = {
     "string_too_short": "expected at least {min_length} characters",
     "string_too_long": "expected at most {max_length} characters",
     "too_short": "expected at least {min_length} entry",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
     "model_type": "expected a section (key: value)",
     "dict_type": "expected a section (key: value)",
     "tuple_type": "expected a list",
@@ -67,7 +69,7 @@ def _message(detail: ErrorDetails, path: Path, context: dict[str, Any]) -> str:
         return f"the key is missing{_or_file(path)}"
     if kind == "literal_error":
         return _choice(context["expected"], detail["input"]) + _got(detail, path)
-    if kind in ("value_error", "later", "secret_file"):
+    if kind in ("value_error", "later", "hidden", "secret_file"):
         text = str(context["error"]) if kind == "value_error" else detail["msg"]
         return text + ("" if kind != "value_error" else _got(detail, path))
     expected = _EXPECTED.get(kind)

@@ -19,6 +19,7 @@ def config_schema() -> dict[str, Any]:
     defaults = Config()
     schema["properties"]["store"]["default"] = defaults.store.get_secret_value()
     schema["properties"]["listen"]["default"] = str(defaults.listen)
+    schema["properties"]["listen_worker"]["default"] = str(defaults.listen_worker)
     return {"$schema": DIALECT, **schema}
 
 
@@ -31,6 +32,8 @@ def _as_written(key: str, entry: dict[str, Any]) -> None:
     if key in ("signals", "rules"):
         entry["anyOf"] = [{"const": "default"} if kind == {"type": "null"} else kind for kind in entry["anyOf"]]
         entry["default"] = "default"
+    if key == "tls":
+        entry["anyOf"].append({"type": "boolean"})
 
 
 def _secret_or_file(section: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 from monitor.config.loader import load
 from monitor.config.models import Config
 
-NEEDS_RESTART = ("stream", "store", "listen")
+NEEDS_RESTART = ("stream", "tls", "sasl", "spool", "spool_limit", "store", "listen", "listen_worker")
 _MASK = "**********"
 
 
