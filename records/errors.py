@@ -5,6 +5,7 @@
     │   └── InvalidConfigError   everything that is wrong with one configuration (monitor.config)
     ├── InputError           a file or request cannot be read at all
     ├── StoreError           the database is of another version, or away
+    │   └── TransientStoreError   the same again may succeed (monitor.store)
     ├── StreamError          the broker is away, or refuses
     └── DeliveryError        a notification could not be handed over
 

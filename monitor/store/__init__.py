@@ -5,5 +5,7 @@ Times are microseconds of event time unless a docstring says otherwise.
 """
 
 from monitor.store.engine import Store
+from monitor.store.failures import TransientStoreError
+from monitor.store.locks import Lock
 
-__all__ = ["Store"]
+__all__ = ["Lock", "Store", "TransientStoreError"]

@@ -1,15 +1,17 @@
 """The one engine: SQLite by default, PostgreSQL by another URL."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock as Mutex
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from monitor.store import migrate
 from monitor.store.dialect import WRITE
+from monitor.store.failures import BUSY, READ_ONLY, TransientStoreError, failure_of
 from monitor.store.locks import Lock, Locks
 from records.errors import StoreError
 
@@ -32,19 +34,26 @@ _CONNECTION = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
+    "target_session_attrs": "read-write",
 }
-"""libpq's settings: a server that went silent is given up after 5 s (connecting) or 25 s (connected), not after hours."""
+"""libpq's settings: a server that went silent is given up after 5 s (connecting) or 25 s (connected), not after hours, and a
+standby is none: of several hosts in the URL the primary is found."""
+FIRST_WAIT, LONGEST_WAIT, LOOK = 0.05, 2.0, 0.05
+"""Seconds before a transaction is tried again, doubling; and between two looks at whether to stop."""
+T = TypeVar("T")
 
 
 class Store:
     """Opens nothing yet; StoreError where the URL is of no supported database.
 
-    Reads see a snapshot and block nobody. Threads share one Store; write transactions take turns.
+    Reads see a snapshot and block nobody. Threads share one Store; in SQLite write transactions take turns.
+    `on_retry` is told of each failure after which `retry` waits.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, on_retry: Callable[[TransientStoreError], None] = lambda error: None) -> None:
         self._engine = _engine(url)
         self._name = self._engine.url.render_as_string(hide_password=True)
+        self._on_retry = on_retry
         self._locks = Locks(self._engine)
         self._turn = Mutex() if self._engine.dialect.name == "sqlite" else None
 
@@ -57,7 +66,7 @@ class Store:
             return
         # SQLite's own waiting polls up to every 100 ms; threads of this process hand over at once instead
         if not self._turn.acquire(timeout=BUSY_SECONDS):
-            raise StoreError(f"{self._name}: another write transaction has been open for {BUSY_SECONDS} s")
+            raise TransientStoreError(f"{self._name}: another write transaction has been open for {BUSY_SECONDS} s", BUSY)
         try:
             with self._connect(write=True) as c:
                 yield c
@@ -69,6 +78,26 @@ class Store:
         """A snapshot that cannot be written to."""
         with self._connect(write=False) as c:
             yield c
+
+    def retry(self, work: Callable[[Connection], T], stop: Callable[[], bool] = lambda: False) -> T:
+        """Run `work` in a write transaction, and again after what passes (failures.PASSING), until it is committed.
+
+        A connection that is lost while it commits leaves open whether it did: `work` must find that out by itself, from
+        what it finds in the database (a position, a unique key), and then do nothing. It keeps nothing of a failed run.
+        Where `stop` is true after a failure, that is raised: TransientStoreError.
+        """
+        wait = FIRST_WAIT
+        while True:
+            try:
+                with self.begin() as c:
+                    return work(c)
+            except TransientStoreError as error:
+                self._on_retry(error)
+                if error.reason == READ_ONLY.reason:
+                    self._engine.dispose()  # the pool leads to what was the primary
+                if _stopped(wait, stop):
+                    raise
+            wait = min(2 * wait, LONGEST_WAIT)
 
     def lock(self, name: str) -> Lock | None:
         """A lock that outlives transactions, None where another process holds it (in SQLite: another part of this process)."""
@@ -103,8 +132,22 @@ class Store:
         """Errors of the database's driver as StoreError."""
         try:
             yield
-        except (OperationalError, InterfaceError) as error:
-            raise StoreError(f"{self._name}: {error.orig}") from error
+        except DBAPIError as error:
+            message = f"{self._name}: {error.orig}"
+            if failure := failure_of(error):
+                raise TransientStoreError(message, failure) from error
+            if isinstance(error, OperationalError | InterfaceError):
+                raise StoreError(message) from error
+            raise
+
+
+def _stopped(seconds: float, stop: Callable[[], bool]) -> bool:
+    """Wait; whether it is time to stop instead of going on."""
+    for _ in range(round(seconds / LOOK)):
+        if stop():
+            return True
+        time.sleep(LOOK)
+    return stop()
 
 
 def _engine(url: str) -> Engine:

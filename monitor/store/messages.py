@@ -25,6 +25,11 @@ def put(c: Connection, rows: Sequence[tuple[str, str, bytes]]) -> None:
         c.execute(insert(table), [{"topic": topic, "key": key, "value": value} for topic, key, value in rows])
 
 
+def waiting(c: Connection) -> bool:
+    """Whether there is anything to send."""
+    return c.execute(select(table.c.id).limit(1)).first() is not None
+
+
 def take(c: Connection, limit: int) -> list[Message]:
     """The oldest that no other process has taken; they are its own until the transaction ends."""
     statement = select(table.c.id, table.c.topic, table.c.key, table.c.value).order_by(table.c.id).limit(limit)

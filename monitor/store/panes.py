@@ -75,6 +75,12 @@ def earliest(c: Connection, application: str, step: int, since: int) -> int | No
     return None if start is None else int(start)
 
 
+def delete_partials(c: Connection, application: str, step: int, start: int, kept: str) -> None:
+    """Forget what the partitions of other topics than `kept` hold of one stretch: it was merged into that one."""
+    mine = (table.c.application == application, table.c.step == step, table.c.start == start)
+    c.execute(delete(table).where(*mine, table.c.topic != kept))
+
+
 def delete_before(c: Connection, application: str, step: int, start: int) -> None:
     """Forget an application's panes of one step that start before `start`."""
     mine = (table.c.application == application, table.c.step == step)
