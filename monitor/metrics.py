@@ -18,6 +18,8 @@ import monitor
 OTHER = "other"
 MOST_VALUES = 200
 DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0)
+BATCH_BUCKETS = (1.0, 10.0, 100.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0, 100_000.0)
+SECONDS_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 Labels = tuple[str, ...]
 
 
@@ -129,6 +131,18 @@ class Metrics:
         self.budget_spent = self._gauge("plumbline_false_alarm_budget_spent_ratio", "Alerts of the period over at_most.", ())
         self.watermark = self._gauge("plumbline_watermark_timestamp_seconds", "Event time reached.", ("partition",))
         self.lag = self._gauge("plumbline_consumer_lag", "Records accepted and not yet counted.", ("partition",))
+        self.stalled = self._gauge("plumbline_partition_stalled", "1 where nobody takes a partition in.", ("partition",))
+        self.assigned = self._gauge("plumbline_assigned_partitions", "Partitions that this process takes in.", ())
+        self.spooled = self._gauge("plumbline_spooled_bytes", "Accepted while Kafka is away, and not yet sent.", ())
+        self.lost = self._counter("plumbline_lost_records", "Records gone before they were taken in.", ("partition",))
+        self.restarts = self._counter("plumbline_topic_restarts", "Topics that were created anew.", ("topic",))
+        self.retries = self._counter("plumbline_store_retries", "Transactions that had to be run again.", ())
+        self.published = self._counter("plumbline_published_records", "Records sent to Kafka.", ("topic", "outcome"))
+        self.batch_size = Histogram("plumbline_batch_interactions", "Interactions in a transaction.", (), BATCH_BUCKETS)
+        self.batch_time = Histogram("plumbline_batch_seconds", "From records to panes.", (), SECONDS_BUCKETS)
+        self.commit_time = Histogram("plumbline_commit_seconds", "Duration of a transaction.", (), SECONDS_BUCKETS)
+        for histogram in (self.batch_size, self.batch_time, self.commit_time):
+            self.registry.register(histogram)
         self._gauge("plumbline_build_info", "The version that runs.", ("version",)).labels(monitor.__version__).set(1)
 
     def _counter(self, name: str, text: str, labels: Labels) -> Counter:

@@ -8,12 +8,13 @@ from monitor.config import ConfigSource
 from monitor.metrics import Metrics
 from monitor.stages import counting, joining, keeping, measuring, reading
 from monitor.stages.batch import Batch
-from monitor.state import Partition, State, is_live
+from monitor.state import Partition, State
 from monitor.store import counters, courses, ids
 from monitor.store.engine import Store
 from monitor.verdicts import Verdicts
 from records.window import WINDOW
 from streams.embedded import PARTITION, TOPIC, LogRecord
+from streams.watermark import is_live
 
 COUNTED = (reading.decode, reading.deduplicate, reading.follow_time, measuring.slice_, measuring.fold)
 """What happens to the batch of one partition before its transaction: pure but for what `State` and `Partition` remember."""

@@ -34,13 +34,6 @@ FOREVER = 2**62
 Work = Callable[[Connection], dict[str, int]]
 Write = Callable[[Work], dict[str, int]]
 """Runs work in a write transaction, again where the store was away."""
-SINCE_LIVE = 3_600_000_000
-"""A stream whose newest events were accepted within this of their time is live: its silence means something."""
-
-
-def is_live(accepted_at: int, watermark: int) -> bool:
-    """Whether a stream that reached `watermark` with a record accepted then is live, not a replayed history."""
-    return accepted_at - watermark < SINCE_LIVE
 
 
 @dataclass
@@ -54,7 +47,8 @@ class Waiting:
 @dataclass
 class Partition:
     """What is remembered of one partition of a topic: where it goes on, the event time of each application that it reached,
-    the panes that its batches still add to, and the interactions that it saw lately."""
+    the panes that its batches still add to, and the interactions that it saw lately. It stood at `looked_at` at the last
+    look, and moved last at `moved_at` (wall clock)."""
 
     topic: str
     number: int
@@ -62,17 +56,19 @@ class Partition:
     next_offset: int = 0
     topic_id: str = ""
     accepted_at: int = 0
+    looked_at: int = -1
+    moved_at: int = 0
     watermarks: dict[str, int] = field(default_factory=dict)
     open: dict[PaneKey, Pane] = field(default_factory=dict)
     recent: RecentIds = field(default_factory=lambda: RecentIds(0))
 
-    def load(self, c: Connection, within: int, judged: Mapping[str, int]) -> None:
-        """Start from what is stored; `judged` tells up to where windows take no more panes, by application."""
+    def load(self, c: Connection, within: int, closed: Mapping[str, int]) -> None:
+        """Start from what is stored; `closed` tells up to where windows take no more panes, by application."""
         position = positions.get(c, self.topic, self.number) or Position(0, {})
         self.next_offset, self.watermarks = position.next_offset, dict(position.watermarks)
         self.topic_id, self.accepted_at = position.topic_id, position.accepted_at
         self.open = {}
-        for application, through in judged.items():
+        for application, through in closed.items():
             keys = [key for key, _ in panes.sizes(c, application, WINDOW, through, FOREVER)]
             stored = panes.get(c, self.topic, self.number, WINDOW, keys)
             self.open |= {key: decode_pane(blob) for key, blob in stored.items()}
@@ -86,7 +82,8 @@ class Partition:
 @dataclass
 class State:
     """What a process knows of all that it counts: `judged` is how far each application was judged, `slices` the registry of
-    values: (application, dimension) to codes, `waiting` the interactions that feedback waits for, `known` the counters."""
+    values: (application, dimension) to codes, `waiting` the interactions that feedback waits for, `known` the counters.
+    `announce`: what changes of findings and alerts is put into the topics as well."""
 
     store: Store
     config: Callable[[], Config]
@@ -97,6 +94,7 @@ class State:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     known: dict[str, Counters] = field(default_factory=dict)
     write: Write | None = None
+    announce: bool = False
     declared: dict[str, Signal] = field(default_factory=lambda: dict(BY_NAME) | {s.name: s for s in DERIVED})
 
     def application(self, name: str) -> ApplicationConfig:

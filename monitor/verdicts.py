@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 
+import msgspec
 from sqlalchemy import Connection
 
 from detectors.calibration import Panes
 from detectors.course import Budget
+from monitor.reading.fields import finding_fields
 from monitor.stages import alerting, counting, keeping
 from monitor.stages.judging import Judge
 from monitor.state import State
-from monitor.store import courses
+from monitor.store import courses, messages
 from records.finding import Finding
 from records.window import DAY, HOUR, WINDOW
+from streams.broker import FINDINGS
 
 FAR_BACK = 6 * HOUR
 """Windows that changed longer ago than this are judged again at the end of the hour, not at once."""
@@ -79,6 +82,8 @@ class Verdicts:
         changed += judge.judge(c, start, panes, self.budget(c))
         keeping.roll_up(c, application, end)
         changed += judge.stand(c, end, self.budget(c))
+        if self.state.announce:
+            messages.put(c, [(FINDINGS, f.id, msgspec.json.encode(finding_fields(f))) for f in changed])
         alerting.raise_alerts(self.state, c, application, judge.lasting(), changed, end, now / 1e6)
         counting.show(self.state, judge)
 

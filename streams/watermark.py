@@ -5,6 +5,7 @@ fast clock makes nobody late. It is followed record by record: where windows clo
 fetched.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,3 +38,45 @@ def closings(application: str, watermark: NDArray[np.int64], judged: int, latene
     reached = np.maximum.accumulate(np.maximum(through, judged))
     moved = np.flatnonzero(np.diff(reached, prepend=judged) > 0)
     return [Closing(int(i), application, int(reached[i])) for i in moved]
+
+
+IDLE, FRESH = 10_000_000, 10_000_000
+"""A partition that had nothing new for IDLE holds nobody back, as long as its owner has looked within FRESH, microseconds."""
+LIVE = 3_600_000_000
+"""A stream whose newest events were accepted within this of their time is live: its silence means something."""
+
+
+class Progress(NamedTuple):
+    """How far one application is in one partition: its `watermark` there (None: nothing of it was seen), when the last record
+    was accepted, and how many records were `behind` when the owner last looked, at `checked_at`. Microseconds."""
+
+    watermark: int | None
+    accepted_at: int
+    checked_at: int
+    behind: int
+
+
+def is_live(accepted_at: int, watermark: int) -> bool:
+    """Whether a stream that reached `watermark` with a record accepted then is live, not a replayed history."""
+    return accepted_at - watermark < LIVE
+
+
+def reached(partitions: Sequence[Progress], now: int) -> int | None:
+    """The event time that a stream of several partitions has reached at `now`; None before anything was seen.
+
+    The least of the partitions decides, but for those that are idle; where all are, the greatest. A live stream that was
+    taken in to its end has also reached the time at which that was seen: nobody waits for what was not sent.
+    """
+    seen = [p.watermark for p in partitions if p.watermark is not None]
+    if not seen:
+        return None
+    holding = [p.accepted_at if p.watermark is None else p.watermark for p in partitions if not _idle(p, now)]
+    by_event = min(holding) if holding else max(seen)
+    if not any(p.watermark is not None and is_live(p.accepted_at, p.watermark) for p in partitions):
+        return by_event
+    return max(by_event, min(p.accepted_at if p.behind else p.checked_at for p in partitions))
+
+
+def _idle(p: Progress, now: int) -> bool:
+    quiet = p.watermark is None or p.checked_at - p.accepted_at > IDLE
+    return p.behind == 0 and quiet and now - p.checked_at < FRESH

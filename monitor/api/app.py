@@ -24,7 +24,7 @@ def now_us() -> int:
 
 
 def create_app(
-    intake: Intake,
+    intake: Intake | None,
     config_source: ConfigSource,
     reading: Sequence[APIRouter] = (),
     *,
@@ -32,7 +32,7 @@ def create_app(
     checks: Mapping[str, health.Check] | None = None,
     clock: Callable[[], int] = now_us,
 ) -> FastAPI:
-    """Capture, health and metrics, and the routers of `reading` (reading endpoints, the page) beside them.
+    """Capture (where there is an intake), health and metrics, and the routers of `reading` (reading endpoints, the page).
 
     Routers guard themselves with `Depends(require("read"))` of monitor.api.auth. `checks` decide about /readyz.
     """
@@ -46,7 +46,8 @@ def create_app(
     app.state.guard = Guard(config_source)
     app.state.config_source = config_source
     errors.install(app)
-    app.include_router(capture.router(capture.Capture(intake, metrics, clock)))
+    if intake is not None:
+        app.include_router(capture.router(capture.Capture(intake, metrics, clock)))
     app.include_router(health.router(metrics, checks or {}))
     for router in reading:
         app.include_router(router)

@@ -11,11 +11,12 @@ from alerts.numbers import rfc3339
 from monitor import reading
 from monitor.api.auth import require
 from monitor.config import ConfigSource, format_duration
+from monitor.reading.fields import alert_fields, finding_fields, time_field
 from monitor.store import Store, courses, findings, references
 from monitor.store import alerts as stored_alerts
 from records.alert import Mark, State
 from records.errors import InputError
-from records.finding import Finding, Verdict
+from records.finding import Verdict
 from records.timestamps import OK, parse_timestamps
 from records.window import DAY, WINDOW, Code
 
@@ -23,10 +24,6 @@ MOST_WINDOWS = 2016
 """Windows in one answer: a week of them."""
 Limit = Annotated[int, Query(ge=1, le=500, description="items a page")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
-_FINDING = (
-    "id", "application", "slice", "signal", "baseline", "comparison", "horizon", "window", "n", "reference_n", "since", "ended",
-    "effect", "times_floor", "p", "evidence", "threshold", "verdict", "detectable", "revision", "reasons",
-)  # fmt: skip
 _VERDICTS = {int(code): None if code is Code.ABSENT else code.name.lower() for code in Code}
 
 
@@ -46,14 +43,14 @@ def _add_totals(routes: APIRouter, store: Store, source: ConfigSource, clock: Ca
     def applications() -> Response:
         with store.read() as c:
             rows = reading.applications(c)
-        return _items([msgspec.structs.asdict(row) | {"watermark": _time(row.watermark)} for row in rows])
+        return _items([msgspec.structs.asdict(row) | {"watermark": time_field(row.watermark)} for row in rows])
 
     @routes.get("/references", summary="Reference distributions, every version")
     def reference_versions(application: str | None = None) -> Response:
         with store.read() as c:
             rows = references.list_(c, application)
         times = ("created_at", "since", "until")
-        return _items([row._asdict() | {name: _time(getattr(row, name)) for name in times} for row in rows])
+        return _items([row._asdict() | {name: time_field(getattr(row, name)) for name in times} for row in rows])
 
     @routes.get("/budget", summary="False alarms: how many are accepted, and how many may have been")
     def budget() -> Response:
@@ -98,7 +95,7 @@ def _add_verdicts(routes: APIRouter, store: Store, clock: Callable[[], int]) -> 
     ) -> Response:
         with store.read() as c:
             rows, following = findings.query(c, application, signal, verdict, open, limit, cursor)
-        return _items([_finding(row) for row in rows], following)
+        return _items([finding_fields(row) for row in rows], following)
 
 
 def _add_alerts(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
@@ -116,7 +113,7 @@ def _add_alerts(routes: APIRouter, store: Store, source: ConfigSource, clock: Ca
         with store.read() as c:
             rows, following = stored_alerts.query(c, application, signal, state, severity, limit, cursor)
             told = reading.with_notifications(c, rows)
-        return _items([_alert(row) for row in told], following)
+        return _items([alert_fields(row) for row in told], following)
 
     @routes.post("/alerts/{id}/mark", summary="Say what an alert was", dependencies=[Depends(require("admin"))])
     def mark(request: Request, id: str, as_: Annotated[Mark, Body(alias="as", embed=True)]) -> Response:
@@ -125,7 +122,7 @@ def _add_alerts(routes: APIRouter, store: Store, source: ConfigSource, clock: Ca
             if marked is None:
                 raise HTTPException(404, f"there is no alert {id}")
             (row,) = reading.with_notifications(c, [marked])
-        return _json(_alert(row))
+        return _json(alert_fields(row))
 
 
 def _json(value: Any) -> Response:
@@ -134,10 +131,6 @@ def _json(value: Any) -> Response:
 
 def _items(items: list[Any], following: str | None = None) -> Response:
     return _json({"items": items, "next": following})
-
-
-def _time(at: int | None) -> str | None:
-    return None if at is None else rfc3339(at)
 
 
 def _parse(text: str, name: str) -> int:
@@ -183,47 +176,4 @@ def _course(course: reading.Course) -> dict[str, Any]:
         "evidence": column("evidence"),
         "threshold": column("threshold"),
         "verdict": [_VERDICTS[code] for code in course.verdict.tolist()],
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    times = {
-        "window": {"start": rfc3339(finding.window.start), "end": rfc3339(finding.window.end)},
-        "since": rfc3339(finding.since),
-        "ended": _time(finding.ended),
-    }
-    return {name: getattr(finding, name) for name in _FINDING} | times
-
-
-def _alert(row: reading.Told) -> dict[str, Any]:
-    alert = row.alert
-    return {
-        "id": alert.id,
-        "number": row.number,
-        "application": alert.application,
-        "severity": alert.severity,
-        "state": alert.state,
-        "started_at": rfc3339(alert.started_at),
-        "fired_at": _time(alert.fired_at),
-        "ended_at": _time(alert.ended_at),
-        "sentence": alert.sentence,
-        "description": alert.description,
-        "runbook_url": alert.runbook_url,
-        "rule": alert.rule,
-        "slice": alert.slice,
-        "signal": alert.signal,
-        "findings": alert.findings,
-        "mark": alert.mark,
-        "resolution": alert.resolution,
-        "notifications": [
-            {
-                "receiver": n.receiver,
-                "tells": n.state,
-                "outcome": n.outcome,
-                "attempts": n.attempts,
-                "at": rfc3339(round(n.at * 1e6)) if n.at else None,
-                "detail": n.detail,
-            }
-            for n in row.notifications
-        ],
     }

@@ -1,12 +1,16 @@
 """Options that several commands share."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from monitor.running import Running
 
 CONFIG = click.option(
     "-c", "--config", "config", type=click.Path(dir_okay=False), help="plumbline.yaml; without it the defaults."
 )
+LISTEN = click.option("--listen", metavar="HOST:PORT", help="Where to listen, in place of what the configuration says.")
 MAP = click.option(
     "--map",
     "mapping",
@@ -30,3 +34,27 @@ def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
 def names(context: Any, option: Any, values: tuple[str, ...]) -> tuple[str, ...]:
     """Callback of an option that takes names, repeated or with commas between them."""
     return tuple(dict.fromkeys(name.strip() for value in values for name in value.split(",") if name.strip()))
+
+
+def run_role(config: str | None, listen: str | None, roles: tuple[str, ...]) -> int:
+    """Serve until a signal ends it; the exit code. Both roles on an embedded stream are the embedded service."""
+    from monitor.config import ConfigSource
+    from monitor.config.base import parse_address
+    from monitor.running import obey_signals
+
+    try:
+        address = parse_address(listen) if listen else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--listen") from None
+    source = ConfigSource.open(config)
+    if len(roles) == 2 and source.current.broker() is None:
+        from monitor.service import Service
+
+        running: Running = Service(source, address)
+    else:
+        from monitor.roles import Roles
+
+        running = Roles(source, roles, address)
+    obey_signals(running)
+    with running:
+        return running.run()

@@ -21,7 +21,8 @@ from monitor.config import ConfigSource, parse
 from monitor.demo.story import DAY, HOUR, WINDOW, Story
 from monitor.demo.telling import Say, Teller
 from monitor.demo.traffic import APPLICATION, feedback, interactions
-from monitor.service import Service, obey_signals
+from monitor.running import obey_signals
+from monitor.service import Service
 
 CONFIG = """
 store: {store}

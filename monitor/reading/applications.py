@@ -4,7 +4,6 @@ import msgspec
 from sqlalchemy import Connection
 
 from monitor.store import alerts, counters, positions
-from streams.embedded import PARTITION, TOPIC
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,11 +20,13 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
 
 def applications(c: Connection) -> list[Application]:
     """All of them, by name. `open_alerts` counts those that fire."""
-    position = positions.get(c, TOPIC, PARTITION)
-    watermarks = position.watermarks if position else {}
+    watermarks: dict[str, int] = {}
+    for position in positions.all_(c).values():
+        for name, watermark in position.watermarks.items():
+            watermarks[name] = max(watermark, watermarks.get(name, watermark))
     rows = []
     for name, counted in sorted(counters.load(c).items()):
         firing = sum(alert.state == "firing" for alert in alerts.open_(c, name))
-        watermark = watermarks.get(name)
-        rows.append(Application(application=name, **counted._asdict(), watermark=watermark, open_alerts=firing))
+        reached = watermarks.get(name)
+        rows.append(Application(application=name, **counted._asdict(), watermark=reached, open_alerts=firing))
     return rows

@@ -31,12 +31,12 @@ def budget(c: Connection, config: Config, now: int) -> Budget:
         alert for name in names for alert in alerts.since(c, name, now - allowed.per) if alert.started_at >= now - allowed.per
     ]
     spent = sum(alert.fired_at is not None and alert.mark != "real" for alert in fired)
-    compared = sum(_comparisons(c, name) for name in names)
+    compared = sum(comparisons(c, name) for name in names)
     left = max(allowed.at_most - spent, 0.0)
     return Budget(at_most=allowed.at_most, per=allowed.per, spent=spent, left=left, comparisons=compared)
 
 
-def _comparisons(c: Connection, application: str) -> int:
+def comparisons(c: Connection, application: str) -> int:
     """Comparisons that the newest window could have judged: those with a threshold."""
     newest = courses.last(c, application)
     return int(np.isfinite(decode_window(newest[1]).threshold).sum()) if newest else 0

@@ -1,15 +1,19 @@
 """Findings that changed become alerts, and alerts that changed become rows of the outbox, in the same transaction."""
 
+import msgspec
 from sqlalchemy import Connection
 
 from alerts.delivery import Receiver, plan
 from alerts.lifecycle import advance
 from alerts.notify import Webhook
 from monitor.config.models import Config
+from monitor.reading.fields import alert_fields
+from monitor.reading.told import with_notifications
 from monitor.state import State
-from monitor.store import alerts, outbox
+from monitor.store import alerts, messages, outbox
 from records.finding import Finding
 from records.window import DAY
+from streams.broker import ALERTS
 
 
 def receivers(config: Config) -> list[Receiver]:
@@ -43,3 +47,6 @@ def raise_alerts(
         alerts.record(c, transitions)
         disabled = {receiver for receiver, outcome in outbox.counts(c) if outcome == "disabled"}
         outbox.put(c, plan(transitions, receivers(config), now, disabled=disabled))
+        if state.announce:
+            told = with_notifications(c, [transition.alert for transition in transitions])
+            messages.put(c, [(ALERTS, row.alert.id, msgspec.json.encode(alert_fields(row))) for row in told])

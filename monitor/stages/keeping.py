@@ -18,6 +18,7 @@ from records.pane import EMPTY, Pane, merge
 from records.pane_codec import decode_pane, encode_pane
 from records.window import DAY, HOUR, WINDOW
 from signals import redact
+from streams.embedded import TOPIC
 from streams.panes import PaneKey
 
 ROLLED_UP = ("rolled up", 0)
@@ -82,6 +83,16 @@ def close_window(c: Connection, partition: Partition, application: str, start: i
     return {(key.dimension, key.value): pane for key, pane in final.items()}
 
 
+def gather_window(c: Connection, application: str, start: int) -> dict[tuple[str, str], Pane]:
+    """Merge what all partitions hold of one window, which is final now, into one pane a slice; they come back by slice."""
+    gathered: dict[PaneKey, Pane] = {}
+    for key, blob in panes.between(c, application, WINDOW, start, start + WINDOW):
+        gathered[key] = merge(gathered.get(key, EMPTY), decode_pane(blob))
+    put_panes(c, *ROLLED_UP, WINDOW, gathered)
+    panes.delete_partials(c, application, WINDOW, start, kept=ROLLED_UP[0])
+    return {(key.dimension, key.value): pane for key, pane in gathered.items()}
+
+
 def roll_up(c: Connection, application: str, end: int) -> None:
     """Merge the hour, and the day, that ends at `end` over its windows and partitions."""
     for step, part in ((HOUR, WINDOW), (DAY, HOUR)):
@@ -140,9 +151,11 @@ def _keep_ids(state: State, c: Connection, batch: Batch) -> None:
 def letters(batch: Batch) -> list[DeadLetter]:
     """The refused lines of a batch."""
     found = []
+    embedded = batch.partition.topic == TOPIC  # its one log holds all topics
     for refusal in batch.refused:
         record = batch.records[refusal.record]
-        place = (record.topic, batch.partition.number, record.offset, refusal.index)
+        topic = record.topic if embedded else batch.partition.topic
+        place = (topic, batch.partition.number, record.offset, refusal.index)
         found.append(DeadLetter(record.accepted_at, *place, refusal.field, refusal.reason, refusal.text, refusal.line))
     return found
 

@@ -6,13 +6,13 @@ import numpy as np
 import polars as pl
 
 from monitor.stages.batch import Batch
-from monitor.state import Partition, State, is_live
+from monitor.state import Partition, State
 from records.codec import Refusal, decode_feedback_records, decode_records
 from records.hashing import hash_column
 from records.window import WINDOW
 from streams.embedded import LogRecord
 from streams.recent import interaction_hash
-from streams.watermark import advance, closings
+from streams.watermark import advance, closings, is_live
 
 
 def decode(state: State, batch: Batch) -> None:
@@ -81,6 +81,12 @@ def cut(state: State, batch: Batch) -> None:
     batch.segment = batch.segment_of(batch.record)
 
 
+def firsts(batch: Batch) -> "Iterator[tuple[str, int]]":
+    """Where each application of a batch begins: the earliest pane of the first record that has any of its rows."""
+    for name, mine in _by_application(batch):
+        yield name, _first(batch, mine)
+
+
 def _by_application(batch: Batch) -> "Iterator[tuple[str, np.ndarray[tuple[int], np.dtype[np.bool_]]]]":
     application = batch.frame["application"]
     for name in sorted(application.unique().to_list()):
@@ -88,7 +94,6 @@ def _by_application(batch: Batch) -> "Iterator[tuple[str, np.ndarray[tuple[int],
 
 
 def _first(batch: Batch, mine: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> int:
-    """The earliest pane of the first record that has any of these rows: where an application begins."""
     return int(batch.start[mine][batch.record[mine] == batch.record[mine].min()].min())
 
 

@@ -14,7 +14,8 @@ from monitor.config import ConfigSource, parse
 from monitor.intake import Backlog
 from monitor.metrics import Metrics
 from monitor.outbox import Sender
-from monitor.service import Service, log_path
+from monitor.running import beside_store
+from monitor.service import Service
 from monitor.store import Store, courses, dead_letters, feedback, outbox, panes
 from monitor.store import counters as stored_counters
 from monitor.store.feedback import WaitingFeedback
@@ -93,7 +94,7 @@ def test_refused_lines_are_kept_with_their_bytes_and_counted_for_an_application_
     ],
 )
 def test_the_log_lies_beside_the_store(url: str, path: str) -> None:
-    assert str(log_path(url)) == path
+    assert str(beside_store(url)) == path
 
 
 def test_the_backlog_knows_what_an_earlier_process_left_uncounted(tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from monitor.page.reading.kept import Connection, Kept
 from monitor.page.reading.names import shown, slice_label
 from monitor.page.reading.panes import Source
 from monitor.page.views import Choice, Chrome, StateLine
-from monitor.state import SINCE_LIVE
 from monitor.store import courses, findings
 from monitor.store.courses import Comparison
 from records.finding import Finding
 from records.window import DAY
+from streams.watermark import LIVE
 
 
 @dataclass
@@ -116,7 +116,7 @@ class Sight:
         watermark = known.get(self.application)
         lag = None
         if watermark is not None:
-            if self.now > watermark or abs(self.clock - watermark) < SINCE_LIVE:
+            if self.now > watermark or abs(self.clock - watermark) < LIVE:
                 self.live.add(self.application)
             lag = max(self.clock - watermark, 0) / 1e6 if self.application in self.live else None
         allowed = self.config.false_alarms

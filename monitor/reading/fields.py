@@ -1,0 +1,62 @@
+"""Findings and alerts as people and programs outside read them: over HTTP and in the topics."""
+
+from typing import Any
+
+from alerts.numbers import rfc3339
+from monitor.reading.told import Told
+from records.finding import Finding
+
+_FINDING = (
+    "id", "application", "slice", "signal", "baseline", "comparison", "horizon", "window", "n", "reference_n", "since", "ended",
+    "effect", "times_floor", "p", "evidence", "threshold", "verdict", "detectable", "revision", "reasons",
+)  # fmt: skip
+
+
+def time_field(at: int | None) -> str | None:
+    """Microseconds as RFC 3339."""
+    return None if at is None else rfc3339(at)
+
+
+def finding_fields(finding: Finding) -> dict[str, Any]:
+    """A finding as the API and the topics show it."""
+    times = {
+        "window": {"start": rfc3339(finding.window.start), "end": rfc3339(finding.window.end)},
+        "since": rfc3339(finding.since),
+        "ended": time_field(finding.ended),
+    }
+    return {name: getattr(finding, name) for name in _FINDING} | times
+
+
+def alert_fields(row: Told) -> dict[str, Any]:
+    """An alert as the API and the topics show it."""
+    alert = row.alert
+    return {
+        "id": alert.id,
+        "number": row.number,
+        "application": alert.application,
+        "severity": alert.severity,
+        "state": alert.state,
+        "started_at": rfc3339(alert.started_at),
+        "fired_at": time_field(alert.fired_at),
+        "ended_at": time_field(alert.ended_at),
+        "sentence": alert.sentence,
+        "description": alert.description,
+        "runbook_url": alert.runbook_url,
+        "rule": alert.rule,
+        "slice": alert.slice,
+        "signal": alert.signal,
+        "findings": alert.findings,
+        "mark": alert.mark,
+        "resolution": alert.resolution,
+        "notifications": [
+            {
+                "receiver": n.receiver,
+                "tells": n.state,
+                "outcome": n.outcome,
+                "attempts": n.attempts,
+                "at": rfc3339(round(n.at * 1e6)) if n.at else None,
+                "detail": n.detail,
+            }
+            for n in row.notifications
+        ],
+    }

@@ -1,0 +1,157 @@
+"""Faust's transport with one stream event per fetched batch of one partition, and positions that are not Kafka's.
+
+Stock Faust spends some 100 us on every message; here a message is what a fetch brought of a partition. Where to go on after
+an assignment is asked of `begin`; what was taken in is committed to Kafka too, but only as a hint for people and tools.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+import faust
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from faust.types.tuples import ConsumerMessage
+
+from streams.places import Place, Sight
+
+Begin = Callable[[set[TP]], Awaitable[dict[TP, int]]]
+"""Where to go on in each partition of an assignment."""
+
+
+class Batch(NamedTuple):
+    """What one fetch brought of one partition. An `epoch` ends when partitions are read from elsewhere: what was fetched
+    before does not follow what is read then."""
+
+    epoch: int
+    records: list[Any]
+
+
+class BatchSchema(faust.Schema[Any, Any]):
+    """Hands a message's value on as it is: a list of records."""
+
+    def compile(self, app: Any, **options: Any) -> Any:
+        """What makes an event of a message."""
+        create_event = app.create_event
+
+        async def decode(message: Any, *, propagate: bool = False) -> Any:
+            return create_event(None, message.value, None, message)
+
+        return decode
+
+
+class BatchConsumer(driver.Consumer):
+    """A consumer whose messages are batches."""
+
+    begin: Begin
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self.epoch = 0
+        self._taken: dict[TP, int] = {}
+        self._room = asyncio.Event()
+
+    # -- positions ---------------------------------------------------------------------------------------------------
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Every partition is read from where `begin` says. (To seek in Faust's callbacks has no effect.)"""
+        self.epoch += 1
+        self._taken.clear()
+        starts = await self.begin({ensure_TP(tp) for tp in self.assignment()})
+        if starts:
+            await self._thread.seek_wait({driver.ensure_aiokafka_TP(tp): offset for tp, offset in starts.items()})
+        self.epoch += 1
+        return starts
+
+    def taken(self, tp: TP, next_offset: int) -> None:
+        """Everything before `next_offset` is committed where it counts."""
+        self._taken[tp] = next_offset
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Any:
+        return list(self._taken)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._taken.pop(tp, None)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Batches follow each other; there are no gaps to remember."""
+
+    async def earliest(self, tps: set[TP]) -> dict[TP, int]:
+        """The first offset that each partition still has."""
+        found = await self._thread.earliest_offsets(*map(driver.ensure_aiokafka_TP, tps)) if tps else {}
+        return {ensure_TP(tp): offset for tp, offset in found.items()}
+
+    def sights(self) -> dict[Place, Sight]:
+        """The end of each partition, and when the broker last told it."""
+        consumer, found = self._thread._ensure_consumer(), {}
+        for tp in consumer.assignment():
+            end, at = consumer.highwater(tp), consumer.last_poll_timestamp(tp)
+            if end is not None and at is not None:
+                found[Place(tp.topic, tp.partition)] = Sight(int(end), int(at) * 1000)
+        return found
+
+    def check(self) -> None:
+        """Raises what keeps the group from forming: Faust itself would wait for ever."""
+        coordinator = self._thread._ensure_consumer()._coordinator
+        if coordinator is not None:
+            coordinator.check_errors()
+
+    # -- fetching ----------------------------------------------------------------------------------------------------
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        super().resume_partitions(tps)
+        self._room.set()
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        """Where all buffers are full Faust sleeps for a second; this wakes up as soon as one has room."""
+        if self.flow_active and not self._get_active_partitions():
+            self._room.clear()
+            if not self._get_active_partitions():
+                try:
+                    await asyncio.wait_for(self._room.wait(), 1.0)
+                except TimeoutError:
+                    return {}, set()
+        return await super()._wait_next_records(timeout)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """One message for each partition that a fetch brought records of."""
+        epoch = self.epoch
+        records, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, batch in records.items():
+            if not self.flow_active or self.epoch != epoch:
+                return
+            if active is None or tp in active or tp in self._buffered_partitions:
+                yield tp, _message(tp, Batch(epoch, batch), generation)
+
+
+def _message(tp: TP, batch: Batch, generation: int) -> ConsumerMessage:
+    last, value = batch.records[-1], cast(Any, batch)  # Faust hands a value on whatever it is
+    return ConsumerMessage(
+        last.topic, last.partition, last.offset, last.timestamp / 1000, last.timestamp_type, None, None, value, None, 0, 0, tp,
+        generation_id=generation,
+    )  # fmt: skip
+
+
+def install(app: faust.App, begin: Begin) -> None:
+    """Make an app consume in batches, from where `begin` says."""
+
+    class Consumer(BatchConsumer):
+        pass
+
+    class Transport(driver.Transport):
+        pass
+
+    Consumer.begin = staticmethod(begin)
+    Transport.Consumer = Consumer
+    app.transport = Transport(app.conf.broker_consumer, app)
