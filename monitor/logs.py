@@ -18,6 +18,8 @@ from records.errors import PlumblineError
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("auto", "json", "text")
 _LONGEST = 500
+_CHATTY = ("httpx", "httpcore", "asyncio", "uvicorn.access", "uvicorn.error", "alembic", "numba", "kafka", "aiokafka")
+"""Never below warning; what the last two write at debug holds passwords."""
 _Caught = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
@@ -37,8 +39,10 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
     root = logging.getLogger()
     root.handlers[:] = [*(other for other in root.handlers if not isinstance(other, _Handler)), handler]
     root.setLevel(level.upper())
-    for chatty in ("httpx", "httpcore", "asyncio", "uvicorn.access", "uvicorn.error", "alembic", "numba"):
+    for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    # a coordinator that moves, or a broker that is away, is an error to aiokafka at every attempt; /readyz and alerts tell
+    logging.getLogger("aiokafka").setLevel(max(logging.CRITICAL, root.level))
 
 
 class _Handler(logging.Handler):

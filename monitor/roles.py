@@ -69,10 +69,8 @@ class Roles(Running):
         config = self.source.current
         letters = LetterWriter(self.store)
         parts.callback(letters.close)
-        spool = Path(config.spool).resolve()
-        parts.enter_context(alone(spool))
         publisher = Publisher(self._broker, published=self._published)
-        self.intake = KafkaIntake(publisher, spool, config.spool_limit << 20, letters)
+        self.intake = KafkaIntake(publisher, Path(config.spool).resolve(), config.spool_limit << 20, letters)
         parts.callback(self.intake.close)
         self.metrics.spooled.set_function(lambda: self.intake.spooled()[1])
         self.intake.start()
