@@ -81,7 +81,7 @@ class LogIntake:
 
     async def accept(self, topic: Topic, records: list[bytes], accepted_at: int) -> None:
         """Returns when the records are on disk. Raises Overloaded, and StoreError where the disk does not take them."""
-        await _done(self.offer(topic, records, accepted_at))
+        await durable(self.offer(topic, records, accepted_at))
 
     def offer(self, topic: Topic, records: list[bytes], accepted_at: int) -> "Future[int]":
         """Hands records over; the future is done when they are on disk. Raises Overloaded."""
@@ -105,11 +105,15 @@ class LogIntake:
 
     async def dead_letter(self, topic: Topic, refused: Sequence[Refusal], accepted_at: int) -> None:
         """Returns when the lines are in the store. Raises Overloaded, and StoreError where the store is away."""
-        rows = [DeadLetter(accepted_at, topic, PARTITION, None, r.index, r.field, r.reason, r.text, r.line) for r in refused]
-        await _done(self._letters.submit(rows))
+        await durable(self._letters.submit(letters_of(topic, refused, accepted_at)))
 
 
-async def _done(future: "Future[int] | Future[None]") -> None:
+def letters_of(topic: str, refused: Sequence[Refusal], accepted_at: int) -> list[DeadLetter]:
+    """Lines that were refused before any record held them, as the store keeps them."""
+    return [DeadLetter(accepted_at, topic, PARTITION, None, r.index, r.field, r.reason, r.text, r.line) for r in refused]
+
+
+async def durable(future: "Future[int] | Future[None]") -> None:
     """Waits; a client that goes away meanwhile must not cancel what others wait for in the same transaction."""
     try:
         await asyncio.shield(asyncio.wrap_future(future))

@@ -90,6 +90,12 @@ class Log:
         rows.close()
         return out
 
+    def weigh(self) -> tuple[int, int]:
+        """How many records there are, and the bytes of their values."""
+        with self._deleter:
+            n, size = self._writer.execute("SELECT count(*), coalesce(sum(length(value)), 0) FROM log").fetchone()
+        return int(n), int(size)
+
     def delete_before(self, offset: int) -> None:
         """Forget records below `offset`; their space is used again."""
         with self._deleter:
