@@ -18,7 +18,10 @@ from records.errors import PlumblineError
 LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("auto", "json", "text")
 _LONGEST = 500
-_CHATTY = ("httpx", "httpcore", "asyncio", "uvicorn.access", "uvicorn.error", "alembic", "numba", "kafka", "aiokafka")
+_CHATTY = (
+    "httpx", "httpcore", "asyncio", "uvicorn.access", "uvicorn.error", "alembic", "numba", "faust", "mode",
+    "streams.worker_transport", "kafka", "aiokafka",
+)  # fmt: skip
 """Never below warning; what the last two write at debug holds passwords."""
 _Caught = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
