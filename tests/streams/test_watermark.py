@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.watermark import Closing, advance, closings
+from streams.watermark import Closing, Progress, advance, closings, reached
 
 WIDTH, LATENESS = 300, 120
 
@@ -81,3 +81,58 @@ def test_closings_only_go_forward_and_never_past_the_accept_time(records: list[t
     assert all(a.through < b.through and a.record < b.record for a, b in pairwise(found))
     assert all(closing.through + LATENESS <= accepted[closing.record] for closing in found)
     assert watermark <= accepted[-1]
+
+
+NOW = 1_790_000_000_000_000
+SECOND = 1_000_000
+MINUTE, HOUR = 60 * SECOND, 3600 * SECOND
+
+
+def drained(watermark: int | None, accepted_ago: int = 0, checked_ago: int = 0) -> Progress:
+    return Progress(watermark, NOW - accepted_ago, NOW - checked_ago, 0)
+
+
+def lagging(watermark: int | None, accepted_ago: int = 0, checked_ago: int = 0) -> Progress:
+    return Progress(watermark, NOW - accepted_ago, NOW - checked_ago, 5)
+
+
+OLD = NOW - 30 * 24 * HOUR
+"""Event time of a replayed history."""
+
+
+@pytest.mark.parametrize(
+    ("partitions", "expected"),
+    [
+        pytest.param([], None, id="nothing was seen"),
+        pytest.param([drained(None)], None, id="nothing of this application was seen"),
+        pytest.param([lagging(OLD + 5), lagging(OLD + 9)], OLD + 5, id="the least of a replay decides"),
+        pytest.param([lagging(OLD + 5), drained(None, 0)], OLD + 5, id="a partition without any of it holds nobody back"),
+        pytest.param([drained(OLD + 5, MINUTE), lagging(OLD + 9)], OLD + 9, id="an idle partition holds nobody back"),
+        pytest.param([drained(OLD + 5, SECOND), lagging(OLD + 9)], OLD + 5, id="one that was busy just now does"),
+        pytest.param([drained(OLD + 5, MINUTE), drained(OLD + 9, MINUTE)], OLD + 9, id="all idle: the greatest counts"),
+        pytest.param([drained(OLD + 5, HOUR, MINUTE), lagging(OLD + 9)], OLD + 5, id="unseen lately is not idle"),
+        pytest.param([drained(NOW - MINUTE), drained(NOW - HOUR, HOUR)], NOW, id="live and read to its end"),
+        pytest.param(
+            [drained(NOW - MINUTE), lagging(NOW - 9 * MINUTE, 8 * MINUTE)], NOW - 8 * MINUTE, id="a live one that lags holds back"
+        ),
+        pytest.param(
+            [drained(NOW - MINUTE), drained(NOW - 3 * MINUTE, 2 * MINUTE, 2 * MINUTE)], NOW - 2 * MINUTE,
+            id="a live partition that nobody looks at holds back",
+        ),
+    ],
+)  # fmt: skip
+def test_how_far_a_stream_of_several_partitions_has_come(partitions: list[Progress], expected: int | None) -> None:
+    assert reached(partitions, NOW) == expected
+
+
+@given(st.lists(st.tuples(st.integers(0, 3600), st.integers(0, 600), st.integers(0, 600), st.booleans()), min_size=1))
+def test_a_stream_is_never_ahead_of_its_clock_nor_of_every_partition(rows: list[tuple[int, int, int, bool]]) -> None:
+    partitions = [
+        Progress(NOW - (a + b) * SECOND, NOW - b * SECOND, NOW - min(b, c) * SECOND, int(lags)) for a, b, c, lags in rows
+    ]
+    event_time = reached(partitions, NOW)
+    assert event_time is not None
+    assert event_time <= NOW
+    assert event_time >= min(p.watermark for p in partitions if p.watermark is not None)
+    if all(p.behind for p in partitions):
+        assert event_time <= min(p.accepted_at for p in partitions)
