@@ -44,8 +44,9 @@ def configure(level: str = "info", form: str = "auto", stream: TextIO | None = N
     root.setLevel(level.upper())
     for chatty in _CHATTY:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
-    # a coordinator that moves, or a broker that is away, is an error to aiokafka at every attempt; /readyz and alerts tell
-    logging.getLogger("aiokafka").setLevel(max(logging.CRITICAL, root.level))
+    # a coordinator that moves, or a broker that is away, is an error to them at every attempt; /readyz and alerts tell
+    for client in ("kafka", "aiokafka"):
+        logging.getLogger(client).setLevel(max(logging.CRITICAL, root.level))
 
 
 class _Handler(logging.Handler):

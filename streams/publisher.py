@@ -5,7 +5,6 @@ away with all that it holds: its batches would pile up while the broker is away,
 call makes a new one, so it also finds out whether the broker is back.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -34,8 +33,6 @@ _REFRESH = 5.0
 """Seconds after which added partitions are seen."""
 _LOOK = 0.2
 _TOO_LARGE = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
-
-logging.getLogger("kafka").setLevel(logging.CRITICAL)  # logs every attempt to reach a broker; callers say it once
 
 
 class Message(NamedTuple):
@@ -142,8 +139,9 @@ class Publisher:
             if self._producer is None:
                 try:
                     self._producer = _connect({**self._settings, **_options(self._within)})
-                except errors.KafkaError as error:
-                    raise StreamError(f"{self._broker} cannot be reached ({type(error).__name__})") from None
+                except errors.KafkaError:
+                    words = f"{self._broker} cannot be reached within {CONNECT_WITHIN:g} s"
+                    raise StreamError(f"{words}; `plumbline topics create` says why") from None
             return self._producer
 
     def _discard(self, producer: KafkaProducer) -> None:

@@ -1,5 +1,7 @@
 """plumbline replay: recorded interactions into a running service."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +19,13 @@ SECONDS = 60.0
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--to", "url", required=True, metavar="URL", help="Where the service is, such as http://127.0.0.1:4000.")
+@click.option(
+    "--to",
+    "url",
+    required=True,
+    metavar="URL",
+    help="Where the service is, such as http://127.0.0.1:4000, or its Kafka: kafka://host:9092,host2:9092.",
+)
 @click.option(
     "--speed",
     type=click.FloatRange(0, min_open=True),
@@ -31,13 +39,20 @@ SECONDS = 60.0
     show_envvar=True,
     help="Bearer token with the role ingest; better in the environment, where other users do not see it.",
 )
-@click.option("--batch", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Interactions a request.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1, 10_000),
+    help="Interactions that go together; 100 a request, or 1000 into Kafka, unless told otherwise.",
+)
 @click.option(
     "--patience",
     type=click.FloatRange(0),
     default=300.0,
     show_default=True,
     help="Seconds to go on trying while the service does not answer.",
+)
+@click.option(
+    "-c", "--config", type=click.Path(dir_okay=False), help="plumbline.yaml whose tls and sasl secure the way into Kafka."
 )
 def command(
     file: str,
@@ -46,10 +61,13 @@ def command(
     application: str | None,
     mapping: dict[str, str],
     token: str | None,
-    batch: int,
+    batch: int | None,
     patience: float,
+    config: str | None,
 ) -> int:
     """Send the interactions of FILE (JSON lines or Parquet) into a running service, in the order of their timestamps.
+
+    With kafka:// they go into its topic, whether a service runs now or later.
 
     Timestamps stay as recorded: old ones are history, so replaying last month first is how a new application skips its
     calibration. Lines without an id get one from their content, so the same replay again is counted once.
@@ -63,14 +81,14 @@ def command(
     from monitor.cli.progress import Progress
     from monitor.replay import Away, Recording, Replayer
 
-    _check(url)
-    recording = Recording(file, mapping, application)
-    shown = Progress()
-    with _client(url, token) as client:
-        replayer = Replayer(_sender(client), time.monotonic, time.sleep, speed, patience)
+    into_kafka = url.startswith("kafka://")
+    with _kafka(url, config) if into_kafka else _http(url, token) as send:
+        recording = Recording(file, mapping, application)
+        shown = Progress()
+        replayer = Replayer(send, time.monotonic, time.sleep, speed, patience)
         code = 0
         try:
-            replayer.run(recording, batch, shown.tell)
+            replayer.run(recording, batch or (1_000 if into_kafka else 100), shown.tell)
         except Away as error:
             click.echo(f"plumbline: {error}", err=True)
             code = GAVE_UP
@@ -83,13 +101,39 @@ def command(
     return code
 
 
-def _check(url: str) -> None:
+@contextmanager
+def _kafka(url: str, config: str | None) -> "Iterator[Send]":
+    import time
+    from dataclasses import replace
+
+    from monitor.config import load
+    from monitor.config.stream import kafka_or_embedded, servers
+    from monitor.replay_kafka import IntoKafka
+    from records.errors import InputError
+    from streams.broker import Broker
+    from streams.publisher import Publisher
+
+    try:
+        broker = Broker(servers(kafka_or_embedded(url)))
+    except ValueError:
+        words = "expected kafka://host:9092,host2:9092; a user and password belong into the sasl of -c FILE"
+        raise InputError(f"--to: {words}") from None
+    secured = load(config).broker() if config else None
+    publisher = Publisher(replace(secured, servers=broker.servers) if secured else broker)
+    try:
+        yield IntoKafka(publisher, lambda: time.time_ns() // 1000)
+    finally:
+        publisher.close()
+
+
+@contextmanager
+def _http(url: str, token: str | None) -> "Iterator[Send]":
     from records.errors import InputError
 
-    if url.startswith("kafka://"):
-        raise InputError("--to kafka:// is not available yet; expected the http:// or https:// address of a service")
     if not url.startswith(("http://", "https://")):
-        raise InputError(f"--to {url}: expected the http:// or https:// address of a service")
+        raise InputError(f"--to {url}: expected the http:// or https:// address of a service, or kafka://host:9092")
+    with _client(url, token) as client:
+        yield _sender(client)
 
 
 def _client(url: str, token: str | None) -> "httpx.Client":

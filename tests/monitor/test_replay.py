@@ -123,7 +123,8 @@ def test_a_service_that_is_away_is_given_up_after_a_while(capsys: pytest.Capture
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["a.jsonl", "--to", "kafka://localhost:9092"], "kafka:// is not available yet"),
+        (["a.jsonl", "--to", "kafka://"], "--to: expected kafka://host:9092,host2:9092"),
+        (["a.jsonl", "--to", "kafka://me:hidden@host:9092"], "--to: expected kafka://host:9092,host2:9092; a user"),
         (["a.jsonl", "--to", "localhost:4000"], "expected the http:// or https:// address"),
         (["a.csv", "--to", "http://127.0.0.1:1"], "CSV does not say what is a number"),
         (["nowhere.jsonl", "--to", "http://127.0.0.1:1"], "nowhere.jsonl does not exist"),
