@@ -116,16 +116,18 @@ def judged_through(c: Connection, application: str) -> int | None:
     return None if through is None else int(through)
 
 
-def changed_from(c: Connection, application: str) -> int | None:
-    """The earliest judged window that late data changed, and that was not judged again yet; None where there is none."""
-    t = judged_rows.c
-    changed = c.execute(select(t.changed).where(t.application == application)).scalar()
-    return None if changed is None else int(changed)
-
-
-def set_judged(c: Connection, application: str, through: int, changed: int | None = None) -> None:
+def set_judged(c: Connection, application: str, through: int) -> None:
     """Insert or replace."""
-    upsert(c, judged_rows, [{"application": application, "through": through, "changed": changed}])
+    upsert(c, judged_rows, [{"application": application, "through": through}])
+
+
+def begin(c: Connection, application: str, start: int) -> int:
+    """Where judging of an application begins: at `start`, unless it has begun; returns the end of what is closed."""
+    through = judged_through(c, application)
+    first = start if through is None else through
+    insert_new(c, judged_rows, [{"application": application, "through": first}], ["application"])
+    insert_new(c, closings, [{"application": application, "through": first}], ["application"])
+    return closed(c, [application])[application]
 
 
 def begin(c: Connection, application: str, start: int) -> int:

@@ -244,13 +244,7 @@ courses = Table(
 
 calibrations = Table("calibrations", metadata, _key("application"), _integer_key("start"), _bytes("arrays"))
 
-judged = Table(
-    "judged",
-    metadata,
-    _key("application"),
-    _integer("through"),
-    Column("changed", BigInteger),
-)
+judged = Table("judged", metadata, _key("application"), _integer("through"))
 
 closings = Table("closings", metadata, _key("application"), _integer("through"))
 

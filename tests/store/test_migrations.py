@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import BigInteger, Connection, Double, Integer, LargeBinary, MetaData, Table, Text, select
+from sqlalchemy import BigInteger, Column, Connection, Double, Integer, LargeBinary, MetaData, Table, Text, select
 
 from monitor.store import Store, courses, feedback, migrate
 from monitor.store.dialect import advance
@@ -15,6 +15,8 @@ from monitor.store.feedback import WaitingFeedback
 from tests.store.make import NOON
 
 ROWS = 3
+MOVED = {"judged.changed"}
+"""Columns that are rows of another table now."""
 
 
 @pytest.fixture
@@ -36,10 +38,11 @@ def test_a_database_of_the_first_release_keeps_every_row(first_release: Store) -
     with first_release.begin() as c:
         tables = _tables(c)
         assert len(tables) == 21
-        before = {table.name: _all(c, table) for table in tables}
+        kept = {table.name: [column for column in table.columns if f"{column}" not in MOVED] for table in tables}
+        before = {name: _all(c, columns) for name, columns in kept.items()}
     first_release.upgrade()
     with first_release.read() as c:
-        after = {table.name: _all(c, table) for table in tables}
+        after = {name: _all(c, columns) for name, columns in kept.items()}
     added = after["sequences"][ROWS:]
     assert added == [(f"waiting/application{i}", 1) for i in range(ROWS)]
     assert after | {"sequences": after["sequences"][:ROWS]} == before
@@ -67,8 +70,8 @@ def _tables(c: Connection) -> list[Table]:
     return [table for table in found.sorted_tables if table.name != "alembic_version"]
 
 
-def _all(c: Connection, table: Table) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in c.execute(select(table).order_by(*table.primary_key))]
+def _all(c: Connection, columns: list[Column[Any]]) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in c.execute(select(*columns).order_by(*columns[0].table.primary_key))]
 
 
 def _row(table: Table, i: int) -> dict[str, Any]:

@@ -57,9 +57,9 @@ def _create_closings() -> None:
     )
     op.create_index("ix_late_windows_application", "late_windows", ["application"])
     op.execute("INSERT INTO closings (application, through) SELECT application, through FROM judged")
-    op.execute(
-        "INSERT INTO late_windows (application, start) SELECT application, changed FROM judged WHERE changed IS NOT NULL"
-    )
+    changed = "SELECT application, changed FROM judged WHERE changed IS NOT NULL"
+    op.execute(f"INSERT INTO late_windows (application, start) {changed}")
+    op.drop_column("judged", "changed")
 
 
 def _create_messages() -> None:
