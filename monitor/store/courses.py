@@ -130,15 +130,6 @@ def begin(c: Connection, application: str, start: int) -> int:
     return closed(c, [application])[application]
 
 
-def begin(c: Connection, application: str, start: int) -> int:
-    """Where judging of an application begins: at `start`, unless it has begun; returns the end of what is closed."""
-    through = judged_through(c, application)
-    first = start if through is None else through
-    insert_new(c, judged_rows, [{"application": application, "through": first}], ["application"])
-    insert_new(c, closings, [{"application": application, "through": first}], ["application"])
-    return closed(c, [application])[application]
-
-
 def closed(c: Connection, applications: Collection[str]) -> dict[str, int]:
     """Windows of an application that end by this take no more panes without being judged again; left out where none closed."""
     found = {}
