@@ -1,6 +1,5 @@
 """The topics of a deployment: made, corrected and described. Whatever is done here is safe to do again."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from typing import Any
 from kafka import errors
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.net.compat import KafkaNetClient
+from kafka.net.manager import KafkaConnectionManager
+from kafka.net.selector import NetworkSelector
 
 from records.errors import StreamError
 from streams.broker import ALERTS, DEAD_LETTER, FEEDBACK, FINDINGS, INTERACTIONS, LARGEST_BATCH, Broker
@@ -157,49 +158,72 @@ def _check(topic: str, code: int, message: str | None) -> None:
         raise kind(f"{topic}: {message or kind.description}")
 
 
+class _Connections(KafkaConnectionManager):  # type: ignore[misc]  # kafka-python has no types
+    """Knows why connections failed, and gives up where the broker does not know us: kafka-python tries on until the time
+    is over, and then says that it is over."""
+
+    def __init__(self, net: NetworkSelector, **settings: Any) -> None:
+        super().__init__(net, **settings)
+        self.failures: dict[str, Exception] = {}
+        """host:port -> what the last attempt ended with."""
+
+    def get_connection(self, node_id: Any, *args: Any, **options: Any) -> Any:
+        """Raises what told us that trying again is of no use."""
+        for failure in self.failures.values():
+            if isinstance(failure, (errors.SaslAuthenticationFailedError, errors.UnsupportedSaslMechanismError)):
+                raise failure
+        connection = super().get_connection(node_id, *args, **options)
+        connection.init_future.add_errback(lambda error: self._note(node_id, connection, error))
+        return connection
+
+    def _note(self, node_id: Any, connection: Any, error: Exception) -> None:
+        greeted = connection.broker_version_data is not None
+        if self.config["sasl_mechanism"] and greeted and error.args == ("socket disconnected",):
+            # A broker that refuses a password says so and hangs up, and kafka-python drops what came with the hanging up.
+            error = errors.SaslAuthenticationFailedError("the broker hung up at the login")
+        node = self.cluster.broker_metadata(node_id)
+        self.failures[f"{node.host}:{node.port}"] = error
+
+
 @contextmanager
 def _admin(broker: Broker, within: float) -> Iterator[KafkaAdminClient]:
     """A client that has reached the broker; errors of Kafka are a StreamError that says what to do."""
-    nets: list[KafkaNetClient] = []
+    made: list[tuple[_Connections, KafkaNetClient]] = []
 
-    def net(**settings: Any) -> KafkaNetClient:
-        nets.append(KafkaNetClient(**settings))
-        return nets[-1]
+    def client(**settings: Any) -> KafkaNetClient:
+        net = NetworkSelector(**settings)
+        connections = _Connections(net, **settings)
+        made.append((connections, KafkaNetClient(net, connections)))
+        return made[-1][1]
 
-    timeout = int(within * 1000)
+    timeouts = dict.fromkeys(("bootstrap_timeout_ms", "request_timeout_ms"), int(within * 1000))
     try:
-        yield KafkaAdminClient(**broker.settings(), kafka_client=net, bootstrap_timeout_ms=timeout, request_timeout_ms=timeout)
-    except (errors.SaslAuthenticationFailedError, errors.AuthorizationError) as error:
-        raise StreamError(_denied(broker, error)) from None
-    except (errors.KafkaTimeoutError, errors.RequestTimedOutError, errors.KafkaConnectionError, errors.NodeNotReadyError):
-        raise StreamError(f"no answer from {broker} within {within:g} s: {_obstacle(broker)}") from None
+        yield KafkaAdminClient(**broker.settings(), **timeouts, kafka_client=client)
     except errors.KafkaError as error:
-        raise StreamError(f"{broker} refuses: {error.args[0] if error.args else type(error).__name__}") from None
+        failures = {server: failure for connections, _ in made for server, failure in connections.failures.items()}
+        raise StreamError(_told(broker, within, error, failures)) from None
     finally:
-        for client in nets:  # a constructor that fails leaves its thread and sockets behind
-            client.close()
+        for _, net_client in made:  # a constructor that fails leaves its thread and sockets behind
+            net_client.close()
 
 
-def _denied(broker: Broker, error: errors.KafkaError) -> str:
+_AWAY = (errors.KafkaTimeoutError, errors.RequestTimedOutError, errors.KafkaConnectionError, errors.NodeNotReadyError)
+
+
+def _told(broker: Broker, within: float, error: errors.KafkaError, failures: dict[str, Exception]) -> str:
+    """What went wrong, and what to do."""
     who = broker.sasl.username if broker.sasl else "this client"
-    if isinstance(error, errors.SaslAuthenticationFailedError):
-        return f"{broker} does not know {who} by this password: check sasl.username, sasl.password and sasl.mechanism"
-    return (
-        f"{broker} does not let {who} do this: allow Describe, Create, Alter, DescribeConfigs and AlterConfigs on plumbline.*"
-    )
+    match error:
+        case errors.SaslAuthenticationFailedError():
+            return f"{broker} does not know {who} by this password: check sasl.username, sasl.password and sasl.mechanism"
+        case errors.AuthorizationError():
+            rights = "Describe, Create, Alter, DescribeConfigs and AlterConfigs"
+            return f"{broker} does not let {who} do this: allow {rights} on plumbline.*"
+        case _ if isinstance(error, _AWAY):
+            reasons = "; ".join(f"{server}: {_words(failure)}" for server, failure in failures.items())
+            return f"no answer from {broker} within {within:g} s ({reasons or 'it is stuck'}); do tls and sasl fit its port?"
+    return f"{broker} refuses: {_words(error)}"
 
 
-def _obstacle(broker: Broker) -> str:
-    """What keeps a connection from the servers, as the system puts it."""
-    context = broker.ssl_context()
-    found = []
-    for server in broker.servers:
-        host, _, port = server.rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=3) as connection:
-                if context:
-                    context.wrap_socket(connection, server_hostname=host.strip("[]")).close()
-            found.append(f"{server}: connects, but is not understood or is stuck (do tls and sasl fit this port?)")
-        except OSError as error:
-            found.append(f"{server}: {error.strerror or error}")
-    return "; ".join(found)
+def _words(error: Exception) -> str:
+    return str(error.args[0]) if error.args else type(error).__name__

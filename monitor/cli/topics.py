@@ -42,7 +42,7 @@ def create(config: str | None, partitions: int | None, replication_factor: int, 
 
     \b
     Example:
-      plumbline topics create -c plumbline.yaml --partitions 8 --replication-factor 3
+      plumbline topics create -c plumbline.yaml --partitions 8
     """
     from monitor.config import load
     from streams import topics

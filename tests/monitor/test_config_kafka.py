@@ -103,8 +103,7 @@ def test_passwords_come_from_files_and_the_environment_and_show_in_no_text(tmp_p
     broker = config.broker()
     assert broker is not None and broker.sasl is not None and broker.tls is not None
     assert broker.sasl.password == broker.tls.key_password == "hunter2hunter2"
-    shown = f"{config!r}{config.model_dump_json()}{broker!r}{broker}{Broker(broker.servers, None, broker.sasl).settings()}"
-    assert "hunter2" not in shown
+    assert "hunter2" not in f"{config!r}{config.model_dump_json()}{broker!r}{broker}"
 
 
 def test_tls_can_be_switched_on_from_the_environment() -> None:
