@@ -25,12 +25,6 @@ def put(c: Connection, notifications: Sequence[Notification]) -> None:
     insert_new(c, table, [_row(notification) for notification in notifications], ["id"])
 
 
-def waiting(c: Connection) -> list[Notification]:
-    """All that is not yet handed over nor given up, the oldest first."""
-    statement = select(table.c.body).where(table.c.outcome == "waiting")
-    return _read(c, statement.order_by(table.c.created_at, table.c.id))
-
-
 def due(c: Connection, now: float) -> list[Notification]:
     """What is to be attempted at `now` (seconds) and by nobody claimed, the oldest first; see alerts.delivery.due.
 

@@ -209,14 +209,14 @@ def test_a_notification_is_put_once_and_waits_until_it_is_delivered(store: Store
     first, second = notification("n-1"), notification("n-2", next_attempt_at=50.0, alert="a-2")
     with store.begin() as c:
         outbox.put(c, [first, second])
-        assert outbox.waiting(c) == [first, second]
+        assert outbox.due(c, 99.0) == [first, second]
         delivered = notification("n-1", outcome="delivered", attempts=1, at=51.0)
         outbox.update(c, delivered)
         outbox.put(c, [first])
-        assert outbox.waiting(c) == [second]
+        assert outbox.due(c, 99.0) == [second]
         later = notification("n-2", alert="a-2", attempts=1, next_attempt_at=99.0)
         outbox.update(c, later)
-        assert outbox.waiting(c) == [later]
+        assert outbox.due(c, 99.0) == [later]
         assert outbox.of_alert(c, "a-1") == [delivered]
         assert outbox.counts(c) == {("oncall", "delivered"): 1, ("oncall", "waiting"): 1}
 
