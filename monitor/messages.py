@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from monitor import logs
 from monitor.store import messages
 from monitor.store.dead_letters import DeadLetter
+from monitor.store.dialect import hold
 from monitor.store.engine import Store
 from records.errors import PlumblineError
 from streams.broker import DEAD_LETTER
@@ -41,6 +42,7 @@ class Announcer:
             if not messages.waiting(c):
                 return 0
         with self._store.begin() as c:
+            hold(c, "plumbline/messages")  # one process at a time, or two messages of one key may overtake each other
             rows = messages.take(c, AT_ONCE)
             self._publisher.send([Message(row.topic, row.value, row.key.encode()) for row in rows])
             messages.delete(c, [row.id for row in rows])

@@ -113,7 +113,7 @@ OLD = NOW - 30 * 24 * HOUR
         pytest.param([drained(OLD + 5, HOUR, MINUTE), lagging(OLD + 9)], OLD + 5, id="unseen lately is not idle"),
         pytest.param([drained(NOW - MINUTE), drained(NOW - HOUR, HOUR)], NOW, id="live and read to its end"),
         pytest.param(
-            [drained(NOW - MINUTE), lagging(NOW - 9 * MINUTE, 8 * MINUTE)], NOW - 8 * MINUTE, id="a live one that lags holds back"
+            [drained(NOW - MINUTE), lagging(NOW - 9 * MINUTE, 8 * MINUTE)], NOW - 8 * MINUTE, id="a lagging one holds back"
         ),
         pytest.param(
             [drained(NOW - MINUTE), drained(NOW - 3 * MINUTE, 2 * MINUTE, 2 * MINUTE)], NOW - 2 * MINUTE,
