@@ -123,7 +123,7 @@ class Running(ABC):
 
     def part_problem(self) -> str | None:
         """Which part ended, None while all live."""
-        return f"stopped by {type(self.failure).__name__}; its log has the place" if self.failure else None
+        return f"stopped by {type(self.failure).__name__}; the log has the place" if self.failure else None
 
     def _reload(self) -> None:
         try:

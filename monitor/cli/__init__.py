@@ -15,6 +15,8 @@ from records.errors import ConfigError, PlumblineError
 COMMANDS = {
     "demo": "everything in one process with simulated traffic and three incidents",
     "serve": "capture, evaluation, alerts and the page in one process",
+    "api": "capture into Kafka, and the page",
+    "worker": "take the stream in from Kafka, judge it, deliver alerts",
     "check": "compare two files once, without a service",
     "replay": "send recorded interactions into a running service",
     "reference": "build, list and show reference distributions",

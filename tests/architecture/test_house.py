@@ -18,7 +18,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "aiokafka": ("streams/worker",),
     "alembic": ("monitor/store/",),
     "click": ("monitor/cli/",),
-    "fastapi": ("monitor/api/", "monitor/page/", "monitor/service.py"),
+    "fastapi": ("monitor/api/", "monitor/page/", "monitor/running.py", "monitor/roles.py"),
     "faust": ("streams/worker",),
     "httpx": ("alerts/", "monitor/proxy/", "monitor/outbox.py", "monitor/cli/replay.py"),
     "jinja2": ("monitor/page/",),
