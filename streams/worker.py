@@ -120,6 +120,7 @@ class _Life:
         install(self.app, self._begin)
         topic = self.app.topic(INTERACTIONS, FEEDBACK, schema=BatchSchema())
         self.app.agent(topic, name="taking-in")(self._take)
+        self.app.on_rebalance_complete.connect(self._rebalanced)
         self.assigned, self.anew = False, asyncio.Event()
         self._ids: Mapping[str, str] = {}
         self._expected: dict[Place, int] = {}
@@ -157,6 +158,11 @@ class _Life:
         self._expected = starts
         self.assigned = True
         return {places[place]: offset for place, offset in starts.items()}
+
+    async def _rebalanced(self, *_: Any, **__: Any) -> None:
+        """Faust seeks, and so begins, only where there is something to seek: a worker too many is ready all the same."""
+        if not self.driver.assignment():
+            await self._begin(set())
 
     async def _lose(self, place: Place, starts: dict[Place, int], first: int) -> None:
         """A new partition whose beginning is gone lost nothing that anybody counted on, but is told alike."""

@@ -50,19 +50,20 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **options)
         self.epoch = 0
         self._taken: dict[TP, int] = {}
-        self._room = asyncio.Event()
+        self._room, self._seeking = asyncio.Event(), asyncio.Lock()
 
     # -- positions ---------------------------------------------------------------------------------------------------
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Every partition is read from where `begin` says. (To seek in Faust's callbacks has no effect.)"""
-        self.epoch += 1
-        self._taken.clear()
-        starts = await self.begin({ensure_TP(tp) for tp in self.assignment()})
-        if starts:
-            await self._thread.seek_wait({driver.ensure_aiokafka_TP(tp): offset for tp, offset in starts.items()})
-        self.epoch += 1
-        return starts
+        async with self._seeking:  # whoever comes last has the assignment that is in force
+            self.epoch += 1
+            self._taken.clear()
+            starts = await self.begin({ensure_TP(tp) for tp in self.assignment()})
+            if starts:
+                await self._thread.seek_wait({driver.ensure_aiokafka_TP(tp): offset for tp, offset in starts.items()})
+            self.epoch += 1
+            return starts
 
     def taken(self, tp: TP, next_offset: int) -> None:
         """Everything before `next_offset` is committed where it counts."""
@@ -120,13 +121,15 @@ class BatchConsumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """One message for each partition that a fetch brought records of."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
         epoch = self.epoch
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if records is None or self.should_stop:
-            return
-        if not self.flow_active:
-            await self.perform_seek()
+        if records is None or self.should_stop or not self.flow_active:
+            return  # flow is stopped for an assignment, and that seeks; what Faust would seek here was assigned before it
+        if records and self.epoch != epoch:
+            await self.perform_seek()  # the seek meanwhile was before this fetch, or after it: nobody knows
             return
         for tp, batch in records.items():
             if not self.flow_active or self.epoch != epoch:
