@@ -145,6 +145,11 @@ class Metrics:
             self.registry.register(histogram)
         self._gauge("plumbline_build_info", "The version that runs.", ("version",)).labels(monitor.__version__).set(1)
 
+    def forget_partition(self, label: str) -> None:
+        """No series of a partition that this process no longer takes in."""
+        for gauge in (self.lag, self.watermark):
+            gauge.remove_by_labels({"partition": label})
+
     def _counter(self, name: str, text: str, labels: Labels) -> Counter:
         return Counter(name, text, labels, registry=self.registry)
 

@@ -83,7 +83,10 @@ class Partitions:
 
         A topic with another id than that of the stored position was created anew: it is taken in from its beginning.
         """
+        before = self.owned.keys()
         self.owned, restarted = self._retry(lambda c: self._take_over(c, sorted(places), topic_ids, now))
+        for place in before - self.owned.keys():
+            self._metrics.forget_partition(place.label)  # another process tells of it now
         for place in restarted:
             self._metrics.restarts.labels(topic=place.topic).inc()
             logs.event(_log, logging.ERROR, "topic_created_anew", topic=place.topic, partition=place.number)

@@ -65,7 +65,7 @@ class Running(ABC):
 
     def __exit__(self, *_: object) -> None:
         self._parts.close()
-        logs.event(_log, logging.INFO, "stopped", failed=self.failure is not None)
+        logs.event(_log, logging.INFO, "stopped", **self._last_words(), failed=self.failure is not None)
 
     @abstractmethod
     def _open(self, parts: ExitStack) -> Intake | None:
@@ -78,6 +78,10 @@ class Running(ABC):
     @abstractmethod
     def _keep_house(self) -> None:
         """What is to be done now and then beside gauges."""
+
+    def _last_words(self) -> dict[str, object]:
+        """What the log says of the end."""
+        return {}
 
     def _routers(self) -> Sequence[APIRouter]:
         """What is served beside capture: the reading endpoints and the page."""

@@ -66,6 +66,9 @@ class Service(Running):
             "log": self.intake.problem,
         }  # fmt: skip
 
+    def _last_words(self) -> dict[str, object]:
+        return {"counted_to": self.consumer.position()}
+
     def _keep_house(self) -> None:
         if time.monotonic() - self._forgotten > HOUR / 1e6:
             retention.forget(self.store, self.source.current, self.metrics, now_us())

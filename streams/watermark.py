@@ -62,21 +62,25 @@ def is_live(accepted_at: int, watermark: int) -> bool:
 
 
 def reached(partitions: Sequence[Progress], now: int) -> int | None:
-    """The event time that a stream of several partitions has reached at `now`; None before anything was seen.
+    """The event time that a stream of several partitions has reached at `now`; None as long as that is not known.
 
-    The least of the partitions decides, but for those that are idle; where all are, the greatest. A live stream that was
-    taken in to its end has also reached the time at which that was seen: nobody waits for what was not sent.
+    The least of the partitions decides, but for those that are idle; where all are, the greatest. A partition that shows
+    nothing of it yet must first have come as far as the others: it may hold older events than they do. A live stream that
+    was taken in to its end has also reached the time at which that was seen: nobody waits for what was not sent.
     """
     seen = [p.watermark for p in partitions if p.watermark is not None]
     if not seen:
         return None
-    holding = [p.accepted_at if p.watermark is None else p.watermark for p in partitions if not _idle(p, now)]
-    by_event = min(holding) if holding else max(seen)
-    if not any(p.watermark is not None and is_live(p.accepted_at, p.watermark) for p in partitions):
-        return by_event
-    return max(by_event, min(p.accepted_at if p.behind else p.checked_at for p in partitions))
+    newest = max(p.accepted_at for p in partitions)
+    through = [p.accepted_at if p.behind else p.checked_at for p in partitions]
+    unknown = any(p.watermark is None and at < newest for p, at in zip(partitions, through, strict=True))
+    holding = [p.watermark for p in partitions if p.watermark is not None and not _idle(p, newest, now)]
+    by_event = None if unknown else min(holding, default=max(seen))
+    if any(p.watermark is not None and is_live(p.accepted_at, p.watermark) for p in partitions):
+        return max(by_event or 0, min(through))
+    return by_event
 
 
-def _idle(p: Progress, now: int) -> bool:
-    quiet = p.watermark is None or p.checked_at - p.accepted_at > IDLE
-    return p.behind == 0 and quiet and now - p.checked_at < FRESH
+def _idle(p: Progress, newest: int, now: int) -> bool:
+    """Whether a partition had nothing for a while, as was seen after the `newest` record of any was accepted."""
+    return p.behind == 0 and p.checked_at - p.accepted_at > IDLE and newest <= p.checked_at and now - p.checked_at < FRESH

@@ -94,7 +94,7 @@ def test_refused_lines_are_kept_with_their_bytes_and_counted_for_an_application_
     ],
 )
 def test_the_log_lies_beside_the_store(url: str, path: str) -> None:
-    assert str(beside_store(url)) == path
+    assert str(beside_store(url, "log.db")) == path
 
 
 def test_the_backlog_knows_what_an_earlier_process_left_uncounted(tmp_path: Path) -> None:

@@ -106,10 +106,12 @@ OLD = NOW - 30 * 24 * HOUR
         pytest.param([], None, id="nothing was seen"),
         pytest.param([drained(None)], None, id="nothing of this application was seen"),
         pytest.param([lagging(OLD + 5), lagging(OLD + 9)], OLD + 5, id="the least of a replay decides"),
+        pytest.param([lagging(OLD + 5), lagging(None)], OLD + 5, id="one that came as far without any of it"),
         pytest.param([lagging(OLD + 5), drained(None, 0)], OLD + 5, id="a partition without any of it holds nobody back"),
         pytest.param([drained(OLD + 5, MINUTE), lagging(OLD + 9)], OLD + 9, id="an idle partition holds nobody back"),
         pytest.param([drained(OLD + 5, SECOND), lagging(OLD + 9)], OLD + 5, id="one that was busy just now does"),
         pytest.param([drained(OLD + 5, MINUTE), drained(OLD + 9, MINUTE)], OLD + 9, id="all idle: the greatest counts"),
+        pytest.param([drained(None, MINUTE, SECOND), lagging(OLD + 9)], None, id="seen empty before the newest came"),
         pytest.param([drained(OLD + 5, HOUR, MINUTE), lagging(OLD + 9)], OLD + 5, id="unseen lately is not idle"),
         pytest.param([drained(NOW - MINUTE), drained(NOW - HOUR, HOUR)], NOW, id="live and read to its end"),
         pytest.param(
