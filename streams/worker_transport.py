@@ -41,6 +41,14 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
+class _Thread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        """Does not read what a producer's transaction took back."""
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):
     """A consumer whose messages are batches."""
 
@@ -50,6 +58,7 @@ class BatchConsumer(driver.Consumer):
         super().__init__(*args, **options)
         self.epoch = 0
         self._taken: dict[TP, int] = {}
+        self._read: dict[TP, tuple[int, int]] = {}
         self._room, self._seeking = asyncio.Event(), asyncio.Lock()
 
     # -- positions ---------------------------------------------------------------------------------------------------
@@ -62,8 +71,12 @@ class BatchConsumer(driver.Consumer):
             starts = await self.begin({ensure_TP(tp) for tp in self.assignment()})
             if starts:
                 await self._thread.seek_wait({driver.ensure_aiokafka_TP(tp): offset for tp, offset in starts.items()})
+            self._read = {tp: (offset, offset) for tp, offset in starts.items()}
             self.epoch += 1
             return starts
+
+    def _new_consumer_thread(self) -> Any:
+        return _Thread(self, loop=self.loop, beacon=self.beacon)
 
     def taken(self, tp: TP, next_offset: int) -> None:
         """Everything before `next_offset` is committed where it counts."""
@@ -84,13 +97,23 @@ class BatchConsumer(driver.Consumer):
         return {ensure_TP(tp): offset for tp, offset in found.items()}
 
     def sights(self) -> dict[Place, Sight]:
-        """The end of each partition, and when the broker last told it."""
+        """The end of each partition, and when the broker last told it: behind the last record where all are read, since the
+        end of a producer's transaction takes up an offset too."""
         consumer, found = self._thread._ensure_consumer(), {}
         for tp in consumer.assignment():
             end, at = consumer.highwater(tp), consumer.last_poll_timestamp(tp)
             if end is not None and at is not None:
-                found[Place(tp.topic, tp.partition)] = Sight(int(end), int(at) * 1000)
+                read, last = self._read.get(ensure_TP(tp), (0, 0))
+                found[Place(tp.topic, tp.partition)] = Sight(int(last if read >= end else end), int(at) * 1000)
         return found
+
+    def _note_read(self, records: Mapping[TP, list[Any]]) -> None:
+        """How far each partition is read, and the offset behind the last record that was in it."""
+        held = self._thread._ensure_consumer()._subscription.subscription.assignment
+        for tp, (_, last) in self._read.items():
+            state = held.state_value(driver.ensure_aiokafka_TP(tp)) if held else None
+            if state is not None and state.has_valid_position:
+                self._read[tp] = (state.position, records[tp][-1].offset + 1 if tp in records else last)
 
     def check(self) -> None:
         """Raises what keeps the group from forming: Faust itself would wait for ever."""
@@ -131,6 +154,7 @@ class BatchConsumer(driver.Consumer):
         if records and self.epoch != epoch:
             await self.perform_seek()  # the seek meanwhile was before this fetch, or after it: nobody knows
             return
+        self._note_read(records)
         for tp, batch in records.items():
             if not self.flow_active or self.epoch != epoch:
                 return
