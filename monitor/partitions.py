@@ -121,7 +121,9 @@ class Partitions:
         return partition
 
     def look(self, sights: Mapping[Place, Sight], now: int) -> None:
-        """Write down how the partitions stand: windows close by it, and somebody is told when one stands still."""
+        """Write down how the partitions stand: windows close by it, and somebody is told when one stands still.
+
+        Raises Moved for one that was set back: where nothing new comes, nothing else would show it."""
         looks = []
         for place, sight in sights.items():
             if (partition := self.owned.get(place)) is None:
@@ -132,7 +134,14 @@ class Partitions:
             self._metrics.lag.labels(partition=place.label).set(behind)
             looks.append(Look(*place, sight.at, behind, partition.moved_at, self._owner))
         if looks:
-            self._retry(lambda c: positions.touch(c, looks))
+            self._retry(lambda c: self._touch(c, looks))
+
+    def _touch(self, c: Connection, looks: Sequence[Look]) -> None:
+        stored = positions.all_(c)
+        for place, partition in self.owned.items():
+            if place in stored and stored[place].next_offset < partition.next_offset:
+                raise Moved(f"{place.label} goes on from {stored[place].next_offset}, not {partition.next_offset}")
+        positions.touch(c, looks)
 
     def lost(self, place: Place, first: int, now: int) -> None:
         """Records of a partition before offset `first` were deleted before they were taken in: counted, told, gone on from."""
@@ -191,7 +200,12 @@ class Partitions:
                     batch.late.clear()
             return self._keep(c, batches)
 
-        kept, moved = self._retry(work)
+        try:
+            kept, moved = self._retry(work)
+        except Moved:
+            for batch in batches:
+                batch.partition.next_offset = -1  # it remembers ids that were not committed: read it back when it is assigned
+            raise
         for batch, open_ in kept:
             keeping.taken_in(batch)
             batch.partition.open = open_

@@ -45,7 +45,7 @@ class Consumer(Protocol):
         """Take records in; when it returns they and their positions are committed."""
 
     def look(self, sights: Mapping[Place, Sight], now: int) -> None:
-        """How the partitions stand, about once a second."""
+        """How the partitions stand, about once a second. Raises Moved, as `ingest` does."""
 
     def lost(self, place: Place, first: int, now: int) -> None:
         """Nothing before `first` is to be had any more."""

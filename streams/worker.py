@@ -214,17 +214,12 @@ class _Life:
             gathered = self._gathered
             self._drop()
             self._full.clear()
-            if gathered:
-                try:
-                    await self._run(self._consumer.ingest, gathered, _now())
-                except Moved:
-                    _log.warning("partitions_set_back")
-                    self.anew.set()
-                    return
-                for place, records in gathered.items():
-                    self.driver.taken(TP(*place), records[-1].offset + 1)
-            if self.assigned:
-                await self._run(self._consumer.look, self.driver.sights(), _now())
+            try:
+                await self._count(gathered)
+            except Moved:
+                _log.warning("partitions_set_back")
+                self.anew.set()
+                return
             if time.monotonic() - looked > self._limits.topics and self.assigned:
                 looked = time.monotonic()
                 await self._look_at_topics()
@@ -234,6 +229,15 @@ class _Life:
                     await asyncio.wait_for(self._full.wait(), wait)
                 except TimeoutError:
                     continue
+
+    async def _count(self, gathered: Mapping[Place, list[LogRecord]]) -> None:
+        """What was gathered, if anything; and how the partitions stand then."""
+        if gathered:
+            await self._run(self._consumer.ingest, gathered, _now())
+            for place, records in gathered.items():
+                self.driver.taken(TP(*place), records[-1].offset + 1)
+        if self.assigned:
+            await self._run(self._consumer.look, self.driver.sights(), _now())
 
     async def _look_at_topics(self) -> None:
         """Where a topic was created anew, everything is assigned anew: positions of the old one mean nothing."""

@@ -303,3 +303,32 @@ def test_a_position_set_back_by_somebody_is_not_counted_on(store: Store) -> None
         positions.put(c, *PLACES[0], Position(1, {}, "one"))
     with pytest.raises(Moved):
         worker.step(topics, 4)
+
+
+def test_what_was_fetched_with_a_partition_that_was_set_back_is_counted_once_all_the_same(store: Store) -> None:
+    topics, _ = stream(2)
+    worker = Worker(store)
+    worker.own(PLACES[:COUNT])
+    worker.step(topics, 4)
+    with store.begin() as c:
+        positions.put(c, *PLACES[1], Position(1, {}, "one"))
+    with pytest.raises(Moved):
+        worker.step(topics, 4)
+    worker.own(PLACES[:COUNT])
+    while worker.step(topics, 50):
+        pass
+    with store.read() as c:
+        assert counters.load(c)[APPLICATION].interactions == 80
+
+
+def test_a_position_set_back_is_noticed_where_nothing_new_comes(store: Store) -> None:
+    topics, _ = stream(1)
+    worker = Worker(store)
+    worker.own(PLACES[:1])
+    worker.step(topics, 100)
+    with store.begin() as c:
+        positions.put(c, *PLACES[0], Position(1, {}, "one"))
+    with pytest.raises(Moved):
+        worker.look(topics)
+    worker.own(PLACES[:1])
+    assert worker.at[PLACES[0]] == 1
