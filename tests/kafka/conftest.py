@@ -9,6 +9,7 @@ from kafka.admin import KafkaAdminClient
 
 from streams.broker import Broker
 from tests.kafka.broker import TOPICS, CannotRunError, Kafka, delete_topics
+from tests.store.databases import Postgres, postgres
 
 
 def started(kafka: Kafka) -> Iterator[Kafka]:
@@ -57,3 +58,16 @@ def kafka(tmp_path: Path) -> Iterator[Kafka]:
 def secure_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
     """A broker with listeners for TLS and SASL."""
     yield from started(Kafka(tmp_path_factory.mktemp("secure-kafka"), secure=True))
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgres]:
+    """A PostgreSQL server for the session."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgresql: Postgres) -> str:
+    """The URL of a database with all tables and no rows."""
+    return postgresql.ready()
