@@ -97,7 +97,7 @@ class Judging:
                 self._close(name, through)
             else:
                 through = closed.get(name, 0)
-            while self._judge(name, through, now) and not self._stop.is_set():
+            while self._judge(name, through, now) and self._locks[name].held() and not self._stop.is_set():
                 pass
 
     def _keep_locks(self, names: list[str]) -> None:

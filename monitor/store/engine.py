@@ -38,6 +38,8 @@ _CONNECTION = {
 }
 """libpq's settings: a server that went silent is given up after 5 s (connecting) or 25 s (connected), not after hours, and a
 standby is none: of several hosts in the URL the primary is found."""
+FROZEN = "30s"
+"""A process that stops in the middle of a transaction loses it after this, and with it the locks that others wait for."""
 FIRST_WAIT, LONGEST_WAIT, LOOK = 0.05, 2.0, 0.05
 """Seconds before a transaction is tried again, doubling; and between two looks at whether to stop."""
 T = TypeVar("T")
@@ -168,6 +170,8 @@ def _engine(url: str) -> Engine:
     if name == "sqlite":
         event.listen(engine, "connect", _open)
         event.listen(engine, "begin", _begin)
+    else:
+        event.listen(engine, "connect", _limit)
     return engine
 
 
@@ -176,6 +180,11 @@ def _open(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _limit(connection: Any, _record: object) -> None:
+    connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN}'")
+    connection.commit()
 
 
 def _begin(c: Connection) -> None:

@@ -11,6 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Function, func, select
 from sqlalchemy.exc import DBAPIError
 
+FROZEN, FROM = "30s", (14,)
+"""A process that asks for nothing for so long loses its locks, where the server's version can end idle sessions."""
+
 
 class Lock:
     """Held until `release`, or until the connection behind all locks of this process is lost."""
@@ -88,6 +91,8 @@ class Locks:
         """A connection outside of the pool, so that it is nobody else's, and that closing it releases the locks."""
         self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         self._connection.detach()
+        if (self._engine.dialect.server_version_info or ()) >= FROM:
+            self._ask(func.set_config("idle_session_timeout", FROZEN, False))
 
     def _forget(self) -> None:
         self._held.clear()

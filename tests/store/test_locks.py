@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from monitor.store import Store
+from monitor.store import Store, engine, locks
 from monitor.store.dialect import hold
+from monitor.store.failures import TransientStoreError
 from records.errors import StoreError
 from tests.store.databases import Postgres
 
@@ -43,8 +44,8 @@ def test_a_name_is_held_once_and_again_after_its_release(store: Store) -> None:
 
 def test_of_many_threads_one_gets_the_lock(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
-        locks = list(pool.map(store.lock, ["verdicts/a"] * 8))
-    assert sum(lock is not None for lock in locks) == 1
+        found = list(pool.map(store.lock, ["verdicts/a"] * 8))
+    assert sum(lock is not None for lock in found) == 1
 
 
 def test_closing_a_store_releases_its_locks(store: Store) -> None:
@@ -72,15 +73,36 @@ def test_another_process_gets_a_lock_when_it_is_released_or_its_holder_is_gone(p
 def test_who_loses_the_connection_loses_all_locks_and_can_take_new_ones(processes: tuple[Store, Store]) -> None:
     store, other = processes
     names = ("verdicts/a", "verdicts/b")
-    locks = [lock for name in names if (lock := store.lock(name))]
-    assert [lock.held() for lock in locks] == [True, True]
+    mine = [lock for name in names if (lock := store.lock(name))]
+    assert [lock.held() for lock in mine] == [True, True]
     lose_connections(other)
     assert other.lock(names[0])
-    assert [lock.held() for lock in locks] == [False, False]
-    for lock in locks:
+    assert [lock.held() for lock in mine] == [False, False]
+    for lock in mine:
         lock.release()
     assert store.lock(names[0]) is None
     assert store.lock(names[1])
+
+
+def test_a_process_that_stands_still_loses_its_locks_and_its_transaction(
+    postgresql_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (engine, locks):
+        monkeypatch.setattr(module, "FROZEN", "100ms")
+    url = postgresql_server.ready()
+    still, other = Store(url), Store(url)
+    lock = still.lock("verdicts/a")
+    assert lock
+    with pytest.raises(TransientStoreError), still.begin() as c:
+        hold(c, "panes/a")
+        with other.begin() as c2:
+            hold(c2, "panes/a")
+            c2.execute(text("SELECT pg_sleep(0.2)"))  # what works is not idle
+        hold(c, "panes/b")
+    assert not lock.held()
+    assert other.lock("verdicts/a")
+    for store in (still, other):
+        store.close()
 
 
 def test_who_holds_a_lock_can_hold_its_name_in_a_transaction_too(store: Store) -> None:
