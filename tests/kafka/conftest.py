@@ -9,6 +9,7 @@ from kafka.admin import KafkaAdminClient
 
 from streams.broker import Broker
 from tests.kafka.broker import TOPICS, CannotRunError, Kafka, delete_topics
+from tests.kafka.deployment import Running, deployed
 from tests.store.databases import Postgres, postgres
 
 
@@ -71,3 +72,11 @@ def postgresql() -> Iterator[Postgres]:
 def database(postgresql: Postgres) -> str:
     """The URL of a database with all tables and no rows."""
     return postgresql.ready()
+
+
+@pytest.fixture(scope="module")
+def running(shared_broker: Broker, postgresql: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One worker for the tests of a file."""
+    delete_topics(shared_broker)
+    with deployed(tmp_path_factory.mktemp("running"), shared_broker, postgresql.ready()) as made:
+        yield Running(made)

@@ -1,5 +1,6 @@
 """A deployment on a real broker and PostgreSQL: `plumbline api`, `worker` and `serve` as processes, told by what they left."""
 
+import itertools
 import json
 import os
 import signal
@@ -22,8 +23,9 @@ from monitor.store.positions import Position
 from records.alert import Alert
 from records.finding import Finding
 from streams import topics
-from streams.broker import INTERACTIONS, Broker
+from streams.broker import DEAD_LETTER, INTERACTIONS, Broker
 from streams.publisher import Message, Publisher
+from tests.kafka.consumed import consumed
 
 T = TypeVar("T")
 CODE = "import sys; from monitor.cli import main; main(['--log-format', 'json', *sys.argv[1:]])"
@@ -202,6 +204,23 @@ class Deployment:
         """Starts of the windows that were judged."""
         with self.store.read() as c:
             return [start for start, _ in courses.rows(c, application)]
+
+
+class Running:
+    """A deployment with one worker that the tests of a file share, each with ids that no test before has used."""
+
+    def __init__(self, made: Deployment) -> None:
+        self.made, self.ids = made, itertools.count()
+        (self.worker,) = made.start("worker")
+
+    def calls(self, n: int, at: int | None = None) -> list[bytes]:
+        """As `calls`."""
+        return calls(itertools.islice(self.ids, n), at)
+
+    def letters(self) -> list[tuple[bytes, dict[str, str]]]:
+        """The dead letters there are: bytes and headers."""
+        found = consumed(self.made.broker, DEAD_LETTER)
+        return [(record.value, {name: text.decode() for name, text in record.headers}) for record in found]
 
 
 @contextmanager

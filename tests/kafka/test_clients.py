@@ -1,38 +1,16 @@
 """Whatever client writes, and however it compresses, every interaction is counted once."""
 
-import itertools
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from streams.broker import INTERACTIONS, Broker
+from streams.broker import INTERACTIONS
 from tests.kafka import clients
-from tests.kafka.broker import delete_topics
 from tests.kafka.clients import COMPRESSIONS, OF_KAFKA_PYTHON, Client
-from tests.kafka.deployment import Deployment, Role, calls, deployed
-from tests.store.databases import Postgres
+from tests.kafka.deployment import Running
 
 EACH = 50
 """Interactions that a client writes with each compression, single or together."""
-
-
-class Running:
-    """A worker, and ids that no test before has used."""
-
-    def __init__(self, made: Deployment, worker: Role) -> None:
-        self.made, self.worker, self.ids = made, worker, itertools.count()
-
-    def calls(self, n: int) -> list[bytes]:
-        return calls(itertools.islice(self.ids, n))
-
-
-@pytest.fixture(scope="module")
-def running(shared_broker: Broker, postgresql: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    delete_topics(shared_broker)
-    with deployed(tmp_path_factory.mktemp("clients"), shared_broker, postgresql.ready()) as made:
-        (worker,) = made.start("worker")
-        yield Running(made, worker)
 
 
 @pytest.mark.parametrize("client", [clients.kafka_python, clients.aio, clients.confluent, clients.java])
