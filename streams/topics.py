@@ -1,18 +1,20 @@
 """The topics of a deployment: made, corrected and described. Whatever is done here is safe to do again."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from kafka import errors
-from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
+from kafka import TopicPartition, errors
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, OffsetSpec
 from kafka.net.compat import KafkaNetClient
 from kafka.net.manager import KafkaConnectionManager
 from kafka.net.selector import NetworkSelector
 
 from records.errors import StreamError
 from streams.broker import ALERTS, DEAD_LETTER, FEEDBACK, FINDINGS, INTERACTIONS, LARGEST_BATCH, Broker
+from streams.places import Place
 
 PARTITIONS = 4
 """Of new topics of interactions and feedback, where nobody says how many."""
@@ -51,6 +53,33 @@ def describe(broker: Broker, within: float = 10.0) -> dict[str, Described]:
         return _described(admin)
 
 
+class Extent(NamedTuple):
+    """Offsets of a partition: of the oldest record that it has, and of the next one that will be written."""
+
+    first: int
+    end: int
+
+
+def extents(broker: Broker, within: float = 10.0) -> dict[Place, Extent]:
+    """Of all partitions of interactions and feedback. Raises StreamError, as `describe` does."""
+    with _admin(broker, within) as admin:
+        there = _described(admin)
+        places = [Place(name, number) for name in _SPREAD if name in there for number in range(there[name].partitions)]
+        first, end = (_offsets(admin, places, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
+    return {place: Extent(first[place], end[place]) for place in places}
+
+
+def offsets_since(broker: Broker, places: Iterable[Place], at: int, within: float = 10.0) -> dict[Place, int]:
+    """Of the first record that Kafka accepted at `at` (microseconds) or later, -1 where there is none. Raises StreamError."""
+    with _admin(broker, within) as admin:
+        return _offsets(admin, list(places), -(-at // 1000))
+
+
+def _offsets(admin: KafkaAdminClient, places: list[Place], spec: int) -> dict[Place, int]:
+    found = admin.list_partition_offsets({TopicPartition(*place): spec for place in places})
+    return {place: found[TopicPartition(*place)].offset for place in places}
+
+
 def create(
     broker: Broker,
     partitions: int | None = None,
@@ -70,11 +99,21 @@ def create(
         done = _make(admin, {name: wanted.get(name, 1) for name in TOPICS if name not in there}, replication)
         done += _add(admin, {name: n for name, n in wanted.items() if name in there and there[name].partitions < n})
         done += _correct(admin, [name for name in TOPICS if name in there])
-        try:
-            admin.wait_for_topics(list(TOPICS), timeout_ms=within * 1000)
-        except errors.KafkaTimeoutError:
-            raise StreamError(f"the topics are made, but have partitions without a leader after {within:g} s") from None
+        _wait(admin, wanted, within)
         return done
+
+
+def _wait(admin: KafkaAdminClient, wanted: dict[str, int], within: float) -> None:
+    """Until brokers know what their controller has made, a moment later."""
+    deadline = time.monotonic() + within
+    try:
+        admin.wait_for_topics(list(TOPICS), timeout_ms=within * 1000)
+    except errors.KafkaTimeoutError:
+        raise StreamError(f"the topics are made, but have partitions without a leader after {within:g} s") from None
+    while any(_described(admin)[name].partitions < n for name, n in wanted.items()):
+        if time.monotonic() > deadline:
+            raise StreamError(f"partitions were added, but {within:g} s later the brokers do not know them yet")
+        time.sleep(0.05)
 
 
 def _wanted(there: dict[str, Described], partitions: int | None, add: bool) -> dict[str, int]:

@@ -23,7 +23,7 @@ COMMANDS = {
     "alerts": "list alerts, and mark them as real, false or accepted",
     "config": "check a configuration file, or print its JSON Schema",
     "db": "bring the database to this version",
-    "topics": "make the topics in Kafka",
+    "topics": "make the topics in Kafka; how far they are counted, and from where",
 }
 """Each is the object `command` of monitor/cli/<name>.py; one whose module is not part of the build is not offered."""
 

@@ -65,7 +65,7 @@ def mark(alert: str, as_: str, config: str | None) -> None:
     import time
     from typing import cast
 
-    from monitor.cli.store import opened
+    from monitor.cli.store import actor, opened
     from monitor.config import load
     from monitor.store import alerts
     from records.alert import Mark
@@ -77,17 +77,6 @@ def mark(alert: str, as_: str, config: str | None) -> None:
         found = found or alerts.get(c, alert)
         if found is None:
             raise InputError(f"there is no alert {alert}; plumbline alerts list shows what there is")
-        alerts.mark(c, found.id, cast(Mark, as_), f"command line ({_user()})", time.time_ns() // 1000)
+        alerts.mark(c, found.id, cast(Mark, as_), actor(), time.time_ns() // 1000)
         given = alerts.numbers(c, [found.id])[found.id]
     click.echo(f"#{given} is marked {as_}: {found.sentence}")
-
-
-def _user() -> str:
-    """Who runs this, by name or, where the machine knows no name, by number."""
-    import getpass
-    import os
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

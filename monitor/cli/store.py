@@ -43,3 +43,15 @@ def when(at: int) -> str:
     from alerts.numbers import clock
 
     return clock(at)
+
+
+def actor() -> str:
+    """Who runs this, as the audit has it: by name or, where the machine knows no name, by number."""
+    import getpass
+    import os
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"command line ({user})"

@@ -63,6 +63,13 @@ def put(c: Connection, topic: str, partition: int, position: Position) -> None:
     upsert(c, positions, [row], dict.fromkeys(("checked_at", "behind", "moved_at", "owner"), lambda held, _: held))
 
 
+def move(c: Connection, topic: str, partition: int, next_offset: int, topic_id: str) -> int:
+    """Make whoever processes a partition go on at `next_offset`; where it was to go on until now. Its event time stays."""
+    before = get(c, topic, partition) or Position(0, {})
+    put(c, topic, partition, before._replace(next_offset=next_offset, topic_id=topic_id))
+    return before.next_offset
+
+
 def touch(c: Connection, looks: Sequence[Look]) -> None:
     """Write down how partitions stand; one without a position is left out."""
     if not looks:
