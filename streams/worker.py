@@ -24,6 +24,8 @@ from streams.places import Consumer, Moved, Place
 from streams.worker_transport import Batch, BatchConsumer, BatchSchema, install
 
 GROUP = "plumbline-worker"
+QUIET = 10.0
+"""Seconds after which a broker that does not answer is told of; it answers every fetch within 1.5 s."""
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -57,7 +59,7 @@ class Worker:
         self._limits = limits or Limits()
         self._counting = ThreadPoolExecutor(1, "counting")
         self._stop = threading.Event()
-        self._assigned = False
+        self._assigned, self._heard = False, 0
         self._thread = threading.Thread(target=self._main, name="worker", daemon=True)
 
     def start(self) -> None:
@@ -71,8 +73,11 @@ class Worker:
         self._counting.shutdown(wait=False, cancel_futures=True)
 
     def problem(self) -> str | None:
-        """Why nothing is consumed; None while partitions are assigned (or nobody needs us)."""
-        return None if self._assigned else "Kafka has not assigned partitions yet; see that the broker can be reached"
+        """Why nothing is consumed; None while partitions are assigned (or nobody needs us) and Kafka answers."""
+        if not self._assigned:
+            return "Kafka has not assigned partitions yet; see that the broker can be reached"
+        quiet = (_now() - self._heard) / 1e6
+        return f"nothing was fetched for {quiet:.0f} s; see that Kafka can be reached" if quiet > QUIET else None
 
     def _main(self) -> None:
         try:
@@ -101,6 +106,7 @@ class Worker:
                 raise StreamError("the consumer ended; its log has the reason") from life.app.crash_reason
             life.driver.check()
             self._assigned = life.assigned
+            self._heard = max((sight.at for sight in life.driver.sights().values()), default=_now())
             await asyncio.sleep(0.1)
 
 
