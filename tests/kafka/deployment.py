@@ -143,6 +143,11 @@ class Deployment:
 
         return until(holds, what, within)
 
+    def passes(self, seconds: float) -> None:
+        """Lets time go by; fails at once where a process fails."""
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() > end, within=seconds + 1)
+
     def started(self, *roles: Role) -> None:
         """Waits until they listen."""
         for role in roles:
