@@ -24,7 +24,7 @@ from monitor.partitions import Partitions
 from monitor.running import SENDER_SECONDS, Running, alone, beside_store
 from monitor.store import positions
 from monitor.store.dead_letters import DeadLetter
-from records.errors import ConfigError, StreamError
+from records.errors import ConfigError, StoreError, StreamError
 from streams.broker import Broker
 from streams.places import Place
 from streams.publisher import Publisher
@@ -125,8 +125,11 @@ class Roles(Running):
         return checks
 
     def _stalled(self) -> str | None:
-        with self.store.read() as c:
-            found = troubles.stalled(positions.all_(c), now_us())
+        try:
+            with self.store.read() as c:
+                found = troubles.stalled(positions.all_(c), now_us())
+        except StoreError:
+            return None  # that the store is away is told by its own check
         return "; ".join(f"{stall.place.label}: {stall.why}" for stall in found) or None
 
     def _show(self) -> None:
