@@ -35,6 +35,8 @@ SHOW_EVERY = 10.0
 """Seconds between two updates of the gauges that come from the store, and other housekeeping."""
 SENDER_SECONDS = 2.0
 """How long a stop may take to finish an attempt to deliver."""
+GC_THRESHOLD = (50_000, 20, 100)
+"""Batches allocate many small objects and few cycles: the collector need not look at each of them several times."""
 _SQLITE = "sqlite:///"
 _STOP, _RELOAD = "stop", "reload"
 _log = logging.getLogger(__name__)
@@ -92,6 +94,7 @@ class Running(ABC):
         """Works until `stop`: 0, or until a part fails: 1."""
         gc.collect()
         gc.freeze()
+        gc.set_threshold(*GC_THRESHOLD)
         while True:
             try:
                 word = self._words.get(timeout=SHOW_EVERY)
