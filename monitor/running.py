@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -28,11 +29,14 @@ from monitor.page.reading import StoreReading
 from monitor.page.routes import page_router
 from monitor.reading.budget import show
 from monitor.stages.alerting import receivers
-from monitor.store import Store
+from monitor.store import Store, TransientStoreError
+from monitor.store.failures import CONFLICT
 from records.errors import StoreError
 
 SHOW_EVERY = 10.0
 """Seconds between two updates of the gauges that come from the store, and other housekeeping."""
+REFUSED_SECONDS = 5.0
+"""How long a transaction that had to wait is told of: by then it was tried again."""
 SENDER_SECONDS = 2.0
 """How long a stop may take to finish an attempt to deliver."""
 GC_THRESHOLD = (50_000, 20, 100)
@@ -48,6 +52,7 @@ class Running(ABC):
     def __init__(self, source: ConfigSource, listen: Address):
         self.source, self.metrics = source, Metrics()
         self.failure: BaseException | None = None
+        self._refused: tuple[float, str | None] = 0.0, None
         self.store = Store(source.current.store.get_secret_value(), on_retry=self._retried)
         self._listen = listen
         self._words: SimpleQueue[str] = SimpleQueue()
@@ -121,12 +126,13 @@ class Running(ABC):
         self.stop()
 
     def store_problem(self) -> str | None:
-        """What is wrong with the store, None while all is well."""
+        """What is wrong with the store, None while all is well: it may answer and yet take nothing."""
         try:
             self.store.check()
         except StoreError as error:
             return str(error)
-        return None
+        at, refusal = self._refused
+        return refusal if time.monotonic() - at < REFUSED_SECONDS else None
 
     def part_problem(self) -> str | None:
         """Which part ended, None while all live."""
@@ -157,8 +163,10 @@ class Running(ABC):
         except StoreError as error:
             logs.event(_log, logging.WARNING, "housekeeping_waits", caught=error)
 
-    def _retried(self, error: StoreError) -> None:
+    def _retried(self, error: TransientStoreError) -> None:
         self.metrics.retries.inc()
+        if error.reason != CONFLICT.reason:
+            self._refused = time.monotonic(), str(error)
         logs.event(_log, logging.WARNING, "store_retried", caught=error)
 
 
