@@ -129,11 +129,7 @@ class Roles(Running):
             with self.store.read() as c:
                 found = troubles.stalled(positions.all_(c), now_us())
         except StoreError:
-<<<<<<< Updated upstream
             return None  # that the store is away is told by its own check
-=======
-            return None  # the store's own check says what is wrong with it
->>>>>>> Stashed changes
         return "; ".join(f"{stall.place.label}: {stall.why}" for stall in found) or None
 
     def _show(self) -> None:
