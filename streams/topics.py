@@ -35,7 +35,7 @@ _TOLD = {  # the latest of each finding and alert for those who begin to read, e
 _DEAD = {"max.message.bytes": 16 * _MIB, "retention.ms": 7 * _DAY}  # the largest batch that came in, and its headers
 TOPICS: dict[str, dict[str, Any]] = {INTERACTIONS: _IN, FEEDBACK: _IN, FINDINGS: _TOLD, ALERTS: _TOLD, DEAD_LETTER: _DEAD}
 """What each is created with."""
-_SPREAD = (INTERACTIONS, FEEDBACK)
+SPREAD = (INTERACTIONS, FEEDBACK)
 """Those that workers share by partition."""
 
 
@@ -64,7 +64,7 @@ def extents(broker: Broker, within: float = 10.0) -> dict[Place, Extent]:
     """Of all partitions of interactions and feedback. Raises StreamError, as `describe` does."""
     with _admin(broker, within) as admin:
         there = _described(admin)
-        places = [Place(name, number) for name in _SPREAD if name in there for number in range(there[name].partitions)]
+        places = [Place(name, number) for name in SPREAD if name in there for number in range(there[name].partitions)]
         first, end = (_offsets(admin, places, spec) for spec in (OffsetSpec.EARLIEST, OffsetSpec.LATEST))
     return {place: Extent(first[place], end[place]) for place in places}
 
@@ -118,7 +118,7 @@ def _wait(admin: KafkaAdminClient, wanted: dict[str, int], within: float) -> Non
 
 def _wanted(there: dict[str, Described], partitions: int | None, add: bool) -> dict[str, int]:
     """How many partitions interactions and feedback are to have."""
-    have = {name: there[name].partitions for name in _SPREAD if name in there}
+    have = {name: there[name].partitions for name in SPREAD if name in there}
     wanted = partitions or max(have.values(), default=PARTITIONS)
     for name, n in have.items():
         if n > wanted:
@@ -130,7 +130,7 @@ def _wanted(there: dict[str, Described], partitions: int | None, add: bool) -> d
                 f"{name} has {n} partitions, not {wanted}: repeat with --add-partitions to have them added. "
                 "Ids then move to other partitions, and a retry across the change may count twice"
             )
-    return dict.fromkeys(_SPREAD, wanted)
+    return dict.fromkeys(SPREAD, wanted)
 
 
 def _make(admin: KafkaAdminClient, missing: dict[str, int], replication: int) -> list[str]:

@@ -83,12 +83,12 @@ def positions(config: str | None, application: str | None) -> None:
     from monitor.config import load
     from monitor.store import positions as stored
     from streams.places import Place
-    from streams.topics import extents
+    from streams.topics import SPREAD, extents
 
     found = load(config)
     broker = _broker(found, config)
     with opened(found) as store, store.read() as c:
-        held = {Place(*key): position for key, position in stored.all_(c).items()}
+        held = {Place(*key): position for key, position in stored.all_(c).items() if key[0] in SPREAD}
     there: dict[Place, Extent] = {}
     try:
         there = extents(broker, within=5.0)

@@ -192,3 +192,13 @@ def test_whoever_does_not_say_yes_is_asked_and_told_what_it_means(
     assert re.search(r"plumbline\.interactions partition 1: \d+ -> 0 \(\d+ are read again\)", said)
     assert "accepted more than 1h before the newest that was counted count twice" in said
     assert made.positions() == before
+
+
+@pytest.mark.parametrize("command", ["positions", "seek"])
+def test_the_example_of_the_help_works(
+    made: Deployment, command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(made.config.parent)
+    assert run(["topics", command, "--help"]) == 0
+    (example,) = re.findall(r"^\s+plumbline (.+)$", capsys.readouterr().out.partition("Example")[2], re.MULTILINE)
+    assert run(example.split()) == 0

@@ -57,7 +57,7 @@ class Postgres:
         own = pwd.getpwuid(os.getuid())
         account = pwd.getpwnam("postgres") if own.pw_uid == 0 else own  # initdb refuses root
         self.folder, self.user, self.numbers = folder, account.pw_name, count()
-        self._binaries, self._ids = binaries, (account.pw_uid, account.pw_gid)
+        self.binaries, self._ids = binaries, (account.pw_uid, account.pw_gid)
         self.own(folder)
 
     def create(self) -> None:
@@ -102,7 +102,7 @@ class Postgres:
         """One of PostgreSQL's programs on this server's data."""
         user, group = self._ids
         switch: dict[str, Any] = {"user": user, "group": group, "extra_groups": []} if os.getuid() == 0 else {}
-        command = [str(self._binaries / program), "-D", str(self.folder / "data"), *arguments]
+        command = [str(self.binaries / program), "-D", str(self.folder / "data"), *arguments]
         subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, **switch)
 
     def empty(self, where: str = "") -> str:
