@@ -7,6 +7,7 @@ from typing import Any
 from monitor.api.app import now_us
 from records.window import DAY, HOUR, WINDOW
 from streams.broker import ALERTS, DEAD_LETTER, FINDINGS, INTERACTIONS, Broker
+from tests.kafka.broker import Kafka
 from tests.kafka.consumed import consumed
 from tests.kafka.deployment import Deployment, calls, deployed
 from tests.monitor.receiver import receiving
@@ -116,3 +117,16 @@ def test_a_worker_without_partitions_is_ready_and_takes_over_when_the_other_stop
         made.send(b"\n".join(calls(range(10, 20))), partition=0)
         made.counts(20)
         assert second.stop() < STOPS_WITHIN
+
+
+def test_both_roles_reach_a_broker_that_wants_tls_and_a_password(secure_kafka: Kafka, database: str, tmp_path: Path) -> None:
+    secrets = tmp_path / "password"
+    secrets.write_text("plumbline-secret")
+    more = f"tls: {{ca: {secure_kafka.certificates}/ca.pem}}\n"
+    more += f"sasl: {{mechanism: SCRAM-SHA-512, username: plumbline, password_file: {secrets}}}\n"
+    with deployed(tmp_path, secure_kafka.with_sasl("SCRAM-SHA-512"), database, more) as made:
+        (service,) = made.start("serve")
+        assert service.client.post("/v1/interactions", content=b"\n".join(calls(range(100)))).status_code == 202
+        made.counts(100)
+        assert "plumbline-secret" not in service.log.read_text()
+        assert service.stop() < STOPS_WITHIN
