@@ -88,7 +88,8 @@ class Verdicts:
         counting.show(self.state, judge)
 
     def _judge_again(self, c: Connection, judge: Judge, start: int) -> list[Finding]:
-        """Where late data changed judged windows, judge from there on again."""
+        """Where late data changed judged windows, judge from there on again. Those that closed, but are not judged yet, will be
+        judged with it."""
         late = courses.late(c, judge.application)
         if not late:
             return []
@@ -96,7 +97,7 @@ class Verdicts:
         if start - changed > FAR_BACK and (start + WINDOW) % HOUR:
             return []
         courses.delete_late(c, [id_ for id_, _ in late])
-        return judge.rewind(c, changed, start, self.budget(c))
+        return judge.rewind(c, changed, start, self.budget(c)) if changed < start else []
 
     def _judge(self, c: Connection, application: str) -> Judge:
         if application not in self.judges:

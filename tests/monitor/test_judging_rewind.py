@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.pipeline import Pipeline
+from monitor.store import courses
 from monitor.store.engine import Store
 from records.window import WINDOW, Window, decode_window
 from streams.embedded import LogRecord
@@ -128,6 +129,23 @@ def test_late_data_is_judged_as_if_it_had_come_in_time(tmp_path: Path) -> None:
         for measure in ("js", "smd", "psi"):
             assert a.findings[id_].effect.get(measure) == finding.effect.get(measure)
     assert all(a.findings[id_].verdict == "calm" for id_ in a.findings.keys() - b.findings.keys())
+
+
+def test_late_data_of_a_window_that_closed_but_is_not_judged_yet_moves_nothing(tmp_path: Path) -> None:
+    """It closes in a transaction of its own where workers share a stream; at the border of an hour baselines change."""
+    batches = records(windows(60))
+    left_by = {}
+    for name in ("straight", "late"):
+        with opened(tmp_path / f"{name}.db") as store:
+            pipe = pipeline(store, GENEROUS)
+            feed(pipe, batches[:48], 1)
+            assert pipe.state.judged[APPLICATION] == START + 47 * WINDOW
+            if name == "late":
+                with store.begin() as c:
+                    courses.add_late(c, APPLICATION, START + 48 * WINDOW)
+            feed(pipe, batches[48:], 1)
+            left_by[name] = left(store)
+    assert_same_windows(left_by["straight"].windows, left_by["late"].windows)
 
 
 def test_an_interaction_from_before_the_first_window_joins_the_past_and_is_not_judged(tmp_path: Path) -> None:
