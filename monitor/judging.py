@@ -89,16 +89,17 @@ class Judging:
         self._keep_locks(names)
         self._watch(stored, now)
         self.verdicts.changed_config()
+        due = {}
         for name in names:
-            if name not in self._locks or self._stop.is_set():
-                continue
-            through = self._due(stored, name, now)
-            if name in closed and through > closed[name]:
-                self._close(name, through)
-            else:
-                through = closed.get(name, 0)
-            while self._judge(name, through, now) and self._locks[name].held() and not self._stop.is_set():
-                pass
+            if name in self._locks and name in closed:
+                due[name] = through = max(self._due(stored, name, now), closed[name])
+                if through > closed[name]:
+                    self._close(name, through)
+        while due:  # together: each one's share of the budget rests on what the others compare
+            due = {name: end for name, end in due.items() if self._may_judge(name) and self._judge(name, end, now)}
+
+    def _may_judge(self, name: str) -> bool:
+        return self._locks[name].held() and not self._stop.is_set()
 
     def _keep_locks(self, names: list[str]) -> None:
         """A few more applications each time, so that processes that started together share them."""
