@@ -26,7 +26,7 @@ from monitor.store.locks import Lock
 from monitor.store.positions import Position
 from monitor.verdicts import Verdicts
 from records.errors import StoreError
-from records.window import HOUR, WINDOW
+from records.window import HOUR, MINUTE, WINDOW
 from streams.broker import INTERACTIONS
 from streams.watermark import Progress, reached
 
@@ -45,7 +45,7 @@ class Judging:
         self._store, self._source, self._metrics, self._failed = store, source, metrics, failed
         self._locks: dict[str, Lock] = {}
         self._elsewhere: dict[str, tuple[int, int]] = {}
-        self._forgotten = time.monotonic()
+        self._forgotten = self._merged = time.monotonic()
         self._new_state()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="judging", daemon=True)
@@ -167,7 +167,7 @@ class Judging:
         return total
 
     def _watch(self, stored: dict[tuple[str, int], Position], now: int) -> None:
-        """What one process does for all: tell of partitions that stand still, and delete what is past its time."""
+        """What one process does for all: tell of partitions that stand still, merge ids, delete what is past its time."""
         if WATCHING not in self._locks:
             lock = self._store.lock(WATCHING)
             if lock is None:
@@ -175,6 +175,9 @@ class Judging:
             self._locks[WATCHING] = lock
         with self._store.begin() as c:
             troubles.settle(c, self._source.current, troubles.stalled(stored, now), now)
+        if time.monotonic() - self._merged > MINUTE / 1e6:
+            self._merged = time.monotonic()
+            retention.merge_ids(self._store, self._source.current, now)
         if time.monotonic() - self._forgotten > HOUR / 1e6:
             self._forgotten = time.monotonic()
             retention.forget(self._store, self._source.current, self._metrics, now)

@@ -8,8 +8,9 @@ from monitor.config.models import Config
 from monitor.metrics import Metrics
 from monitor.stages.keeping import STEPS, WINDOWS_KEPT
 from monitor.store import contents, counters, courses, dead_letters, feedback, ids, panes
+from monitor.store.dialect import hold
 from monitor.store.engine import Store
-from records.window import WINDOW
+from records.window import HOUR, MINUTE, WINDOW
 
 
 def forget(store: Store, config: Config, metrics: Metrics, now: int) -> None:
@@ -26,6 +27,20 @@ def forget(store: Store, config: Config, metrics: Metrics, now: int) -> None:
         ids.delete_before(c, now - max(content, 2 * config.deduplicate_within))
     with store.begin() as c:
         dead_letters.delete_before(c, now - config.retention.dead_letters)
+
+
+def merge_ids(store: Store, config: Config, now: int) -> None:
+    """Merge the ids of minutes that are over, and of hours that no duplicate is looked for in any more."""
+    old = now - 2 * max(config.deduplicate_within, HOUR)
+    with store.read() as c:
+        names = sorted(counters.load(c))
+    for name in names:
+        with store.begin() as c:
+            hold(c, f"plumbline/feedback/{name}")
+            ids.merge_small(c, name, now - HOUR, now - now % MINUTE - MINUTE)
+        with store.begin() as c:
+            hold(c, f"plumbline/feedback/{name}")
+            ids.merge_old(c, name, old)
 
 
 def _forget_application(store: Store, config: Config, metrics: Metrics, application: str, through: int) -> None:

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Self
+from typing import Any, Self
 
 from fastapi import APIRouter
 
@@ -86,7 +86,7 @@ class Running(ABC):
     def _keep_house(self) -> None:
         """What is to be done now and then beside gauges."""
 
-    def _last_words(self) -> dict[str, object]:
+    def _last_words(self) -> dict[str, Any]:
         """What the log says of the end."""
         return {}
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from typing import Any
 
 from monitor import retention
 from monitor.api.app import now_us
@@ -66,10 +67,11 @@ class Service(Running):
             "log": self.intake.problem,
         }  # fmt: skip
 
-    def _last_words(self) -> dict[str, object]:
+    def _last_words(self) -> dict[str, Any]:
         return {"counted_to": self.consumer.position()}
 
     def _keep_house(self) -> None:
         if time.monotonic() - self._forgotten > HOUR / 1e6:
             retention.forget(self.store, self.source.current, self.metrics, now_us())
+            retention.merge_ids(self.store, self.source.current, now_us())
             self._forgotten = time.monotonic()

@@ -145,7 +145,7 @@ class BatchConsumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """One message for each partition that a fetch brought records of."""
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+            await self.wait(cast(Any, self.can_resume_flow))
         epoch = self.epoch
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id

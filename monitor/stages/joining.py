@@ -105,7 +105,7 @@ def _earlier(c: Connection, application: str, dimensions: list[str], wanted: set
     """
     out: dict[int, Found] = {}
     left = np.array(sorted(wanted), np.uint64)
-    for batch in ids.newest_first(c, application) if len(left) else ():
+    for batch in ids.holding(c, application, left) if len(left) else ():
         hashes = np.frombuffer(batch.hashes, np.uint64)
         at = np.minimum(np.searchsorted(hashes, left), len(hashes) - 1)
         hit = hashes[at] == left

@@ -108,6 +108,8 @@ recent_ids = Table(
     _bytes("starts"),
     _bytes("codes"),
     _bytes("dimensions"),
+    Column("low", BigInteger, nullable=False, server_default=text(str(-(2**63)))),
+    Column("high", BigInteger, nullable=False, server_default=text(str(2**63 - 1))),
     Index(None, "accepted_at"),
     Index(None, "application", "accepted_at"),
     Index(None, "topic", "partition", "accepted_at"),

@@ -6,9 +6,10 @@ from functools import partial
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, insert, select, text
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, insert, select, text
 
 from monitor.store import Store, counters, dead_letters, dialect, ids, messages, panes, positions, slices
 from monitor.store.counters import Counters
@@ -114,17 +115,70 @@ def test_many_panes_are_found_in_pieces(store: Store) -> None:
         assert panes.get(c, "t", 0, MINUTE, keys) == {key: str(i).encode() for i, key in enumerate(keys)}
 
 
+def _ids(name: str, at: int, hashes: list[int], topic: str = "t", partition: int = 0) -> ids.IdBatch:
+    values = np.array(sorted(hashes), np.uint64)
+    places = np.vstack([values % 7, values % 5]).astype(np.int32)
+    arrays = values.tobytes(), (values.astype(np.int64) % 9 * MINUTE).tobytes(), places.tobytes()
+    return ids.IdBatch(topic, partition, name, at, *arrays, ["model", "tags.tenant"])
+
+
 def test_recent_ids_come_oldest_first_or_newest_first_and_go_by_time(store: Store) -> None:
-    batches = [ids.IdBatch("t", 0, name, at, b"h%d" % at, b"s", b"c\0", ["", "model"]) for name, at in
-               [("support", 1), ("search", 2), ("support", 2), ("support", 3)]]  # fmt: skip
+    batches = [_ids(name, at, [at]) for name, at in [("support", 1), ("search", 2), ("support", 2), ("support", 3)]]
+    wanted = np.array([7, 9], np.uint64)
     with store.begin() as c:
         for batch in batches:
             ids.append(c, *batch)
         assert list(ids.since(c, 2)) == batches[1:]
-        assert list(ids.newest_first(c, "support")) == [batches[3], batches[2], batches[0]]
-        assert next(ids.newest_first(c, "support")) == batches[3]
+        assert list(ids.holding(c, "support", wanted)) == [batches[3], batches[2], batches[0]]
+        assert next(ids.holding(c, "support", wanted)) == batches[3]
         ids.delete_before(c, 3)
         assert list(ids.since(c, 0)) == batches[3:]
+
+
+def _found(c: Connection, wanted: NDArray[np.uint64]) -> dict[int, tuple[int, list[int]]]:
+    """Where each interaction was counted, and its slices."""
+    out = {}
+    for batch in ids.holding(c, "support", wanted):
+        hashes, starts = np.frombuffer(batch.hashes, np.uint64), np.frombuffer(batch.starts, np.int64)
+        assert np.all(hashes[:-1] <= hashes[1:])
+        codes = np.frombuffer(batch.codes, np.int32).reshape(len(batch.dimensions), -1)
+        for at in np.flatnonzero(np.isin(hashes, wanted)).tolist():
+            out[int(hashes[at])] = (int(starts[at]), codes[:, at].tolist())
+    return out
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2 * 120), st.integers(0, 3), st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=30)),
+        min_size=1, max_size=12,
+    ),
+    st.integers(1, 20),
+)  # fmt: skip
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_merged_ids_are_found_where_they_were(store: Store, rows: list[tuple[int, int, list[int]]], most: int) -> None:
+    unique = {number: (minutes, partition) for minutes, partition, numbers in rows for number in numbers}
+    wanted = np.array(list(unique), np.uint64)
+    with store.begin() as c, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ids, "MOST", most)
+        ids.delete_before(c, 2**62)
+        for place in sorted(set(unique.values())):
+            mine = [number for number, at in unique.items() if at == place]
+            ids.append(c, *_ids("support", NOON + place[0] * MINUTE // 2, mine, partition=place[1]))
+        before = _found(c, wanted)
+        assert set(before) == set(unique)
+        ids.merge_small(c, "support", NOON, NOON + 90 * MINUTE)
+        assert _found(c, wanted) == before
+        minutes = [
+            (b.topic, b.partition, b.accepted_at // MINUTE) for b in ids.since(c, 0) if b.accepted_at < NOON + 90 * MINUTE
+        ]
+        assert len(minutes) == len(set(minutes))
+        hour = (NOON + 100 * MINUTE) // (60 * MINUTE) * 60 * MINUTE
+        ids.merge_old(c, "support", hour)
+        assert _found(c, wanted) == before
+        for one in wanted[:3]:
+            assert _found(c, np.array([one])) == {int(one): before[int(one)]}
+        old = [batch for batch in ids.since(c, 0) if batch.accepted_at < hour]
+        assert all(batch.topic == ids.MERGED and len(batch.hashes) <= 8 * most for batch in old)
 
 
 def test_the_earliest_pane_from_a_time_on(store: Store) -> None:

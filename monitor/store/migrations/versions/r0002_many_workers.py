@@ -33,6 +33,9 @@ def _extend_positions() -> None:
 
 def _extend_stream() -> None:
     op.create_index("ix_recent_ids_topic_partition_accepted_at", "recent_ids", ["topic", "partition", "accepted_at"])
+    for name, bound in (("low", -(2**63)), ("high", 2**63 - 1)):
+        every = sa.text(str(bound))
+        op.add_column("recent_ids", sa.Column(name, sa.BigInteger(), nullable=False, server_default=every))
     op.add_column("waiting_feedback", _number("seq"))
     op.create_index("ix_waiting_feedback_application_seq", "waiting_feedback", ["application", "seq"])
     # all that waits already came before what is numbered from here on
