@@ -75,7 +75,7 @@ class Worker:
     def problem(self) -> str | None:
         """Why nothing is consumed; None while partitions are assigned (or nobody needs us) and Kafka answers."""
         if not self._assigned:
-            return "Kafka has not assigned partitions yet; see that the broker can be reached"
+            return "Kafka has not assigned partitions yet; see that it can be reached, and that `plumbline topics create` was run"
         quiet = (_now() - self._heard) / 1e6
         return f"nothing was fetched for {quiet:.0f} s; see that Kafka can be reached" if quiet > QUIET else None
 
@@ -162,7 +162,7 @@ class _Life:
             if starts[place] < first:
                 await self._lose(place, starts, first)
         self._expected = starts
-        self.assigned = True
+        self.assigned = INTERACTIONS in self._ids
         return {places[place]: offset for place, offset in starts.items()}
 
     async def _rebalanced(self, *_: Any, **__: Any) -> None:

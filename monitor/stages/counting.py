@@ -18,7 +18,7 @@ def count(state: State, batch: Batch) -> None:
     metrics.duplicates.inc(sum(batch.duplicates.values()))
     metrics.late.inc(sum(batch.late.values()))
     if watermarks := batch.partition.watermarks:
-        metrics.watermark.labels(partition=batch.partition.label).set(min(watermarks.values()) / 1e6)
+        metrics.watermark.labels(partition=batch.partition.label).set(max(watermarks.values()) / 1e6)
     if not len(batch.frame):
         return
     grouped = batch.frame.group_by("application", "model").agg(
