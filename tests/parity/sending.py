@@ -1,6 +1,6 @@
 """Producers of several makes and compressions, and the one log of an embedded run: both get the same records."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,10 +16,9 @@ from monitor.store import Store
 from streams.broker import FEEDBACK, INTERACTIONS, Broker
 from streams.embedded import LogRecord
 from streams.publisher import Publisher
-from tests.parity.traffic import Part, Record, Traffic
+from tests.parity.traffic import Part, Record
 
 TOPICS = {"interactions": INTERACTIONS, "feedback": FEEDBACK}
-Send = Callable[[Part], None]
 
 
 class Producers:
@@ -44,7 +43,7 @@ class Producers:
         for record in part.records:
             which = int(self._rng.integers(0 if record.whole else 1, 5))
             topic, key = TOPICS[record.topic], record.key.encode() if record.key else None
-            where: dict[str, int] = {} if key else {"partition": record.partition}
+            where: dict[str, Any] = {} if key else {"partition": record.partition}
             if which == 0:
                 own.append(record)
             elif which == 1:
@@ -73,11 +72,11 @@ def producers(broker: Broker) -> Iterator[Producers]:
         made.close()
 
 
-def take_in(store: Store, config: str, traffic: Traffic, accepted_at: int) -> None:
+def take_in(store: Store, config: str, parts: list[Part], accepted_at: int) -> None:
     """All of it through the embedded runner's pipeline: a part is a batch."""
     pipeline = Pipeline(store, ConfigSource(parse(config, "parity", {})), Metrics())
     offset = 1
-    for part in traffic.parts():
+    for part in parts:
         pipeline.ingest(list(_logged(part.records, offset, accepted_at)), accepted_at)
         offset += len(part.records)
 

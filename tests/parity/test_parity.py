@@ -5,7 +5,6 @@ Counts are the same to the bit, and so is what they come to: verdicts, findings,
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ from tests.monitor.streaming import opened
 from tests.parity.results import Result, differences, read
 from tests.parity.running import Run, Trouble
 from tests.parity.sending import take_in
-from tests.parity.traffic import Traffic
+from tests.parity.traffic import Part, Traffic
 
 CONFIG = """
 content: full
@@ -31,20 +30,20 @@ DIMENSIONS = {"support": ("model", "tags.tenant"), "sales": ("model",)}
 FEW = "[response.characters, response.refusal, output_tokens, duration, error, finish_reason]"
 
 
-def embedded(folder: Path, config: str, traffic: Traffic, now: int) -> Result:
+def embedded(folder: Path, config: str, parts: list[Part], now: int) -> Result:
     """What the embedded runner comes to."""
     with opened(folder / "embedded.db") as store:
-        take_in(store, config, traffic, now)
+        take_in(store, config, parts, now)
         return read(store, DIMENSIONS)
 
 
 def same(folder: Path, broker: Broker, database: str, signals: str, traffic: Traffic, trouble: Trouble) -> Run:
     """Both runs come to the same, and to what was sent."""
-    config = CONFIG.format(signals=signals)
+    config, parts = CONFIG.format(signals=signals), list(traffic.parts())
     with deployed(folder, broker, database, config) as made, ThreadPoolExecutor(1) as pool:
-        result = pool.submit(embedded, folder, config, replace(traffic), now_us())
-        run = Run(made, trouble)
-        run.go(traffic)
+        run = Run(made, made.start("worker", "worker"), trouble)
+        result = pool.submit(embedded, folder, config, parts, now_us())
+        run.go(parts)
         one = result.result()
         run.wait_for({name: through for (name,), through in one.judged.items()})
         other = read(made.store, DIMENSIONS)
@@ -75,7 +74,7 @@ def test_a_hundred_thousand_interactions_under_ten_kills_and_a_frozen_worker(
     broker: Broker, database: str, tmp_path: Path
 ) -> None:
     began = time.monotonic()
-    traffic = Traffic(windows=168, rows=594, incident=range(112, 148), start=history())
+    traffic = Traffic(windows=168, rows=600, incident=range(112, 148), start=history())
     run = same(tmp_path, broker, database, "default", traffic, Trouble(kills=10, within=3.0, freeze=True, pace=1.2))
     assert run.kills == 10 and run.frozen > 15
     total = sum(traffic.counted.values())

@@ -4,6 +4,8 @@ What a stream of several partitions may decide otherwise than one log is left ou
 
 - A calibration (windows 24, 48, 96 and 192) cannot unlearn what it was learned from, in either runner. So all that speaks of
   windows before such a one is sent before that window ends, and taken in before the next begins (`Part.settle`).
+- Applications share the budget, and a threshold knows what the others compare as far as they are judged. So the first verdict
+  that counts waits until all have learned.
 - Partitions that were idle for 10 s hold nobody back, so a burst after a pause may close windows that a slower partition
   still adds to. After a pause every partition first gets an interaction of the window that is open anyway.
 - An alert is worded by what was known three windows after it came up: nothing is late around the onset of the incident and
@@ -31,6 +33,8 @@ APPLICATIONS = ("support", "support", "sales")
 MODELS, TENANTS = ("atlas-large", "atlas-small"), ("acme", "globex", "initech")
 LATE_EVERY = 8
 """In one of so many windows some interactions are held back, and some feedback takes hours."""
+LEARNED = FIRST_DAY[0] + 14
+"""A window before whose end nothing has enough history to be judged, and after whose beginning all have learned."""
 LATEST = 8
 """Windows that anything is late by at most: 40 minutes."""
 REFUSED = (
@@ -60,10 +64,11 @@ class Record(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Records that may be sent at once; where it is to `settle`, nothing is sent until they are taken in."""
+    """Records that may be sent at once; nothing more is sent until they are taken in, and all windows that end by `settle` are
+    judged, where that is not 0."""
 
     records: list[Record]
-    settle: bool = False
+    settle: int = 0
 
 
 @dataclass
@@ -107,7 +112,7 @@ class Traffic:
                 lines.insert(len(lines) // 2, Line(None, REFUSED[window // LATE_EVERY % len(REFUSED)], False))
                 feedback.append(Line(None, REFUSED_FEEDBACK[window // LATE_EVERY % len(REFUSED_FEEDBACK)], False))
             self.refused += sum(not line.valid for line in [*lines, *feedback])
-            settle = window in self._borders
+            settle = self.start + (window - 1) * WINDOW if window in (*self._borders, LEARNED) else 0
             yield Part([*self._records("interactions", lines, rng), *self._records("feedback", feedback, rng)], settle)
             if settle:
                 yield Part(self._records("interactions", self._waking(window), rng), settle)
