@@ -31,7 +31,7 @@ def retries(worker: Role) -> float:
 
 def test_a_database_that_is_away_for_30_s_is_waited_for(server: Postgres, broker: Broker, tmp_path: Path) -> None:
     with deployed(tmp_path, broker, server.ready()) as made:
-        api, worker = made.start("api", "worker")
+        api, worker, other = made.start("api", "worker", "worker")
         with traffic(made, PER_SECOND, api) as live:
             made.until(lambda: made.counted() > 5 * PER_SECOND)
             server.stop()
@@ -40,6 +40,7 @@ def test_a_database_that_is_away_for_30_s_is_waited_for(server: Postgres, broker
             made.passes(30)
             assert "see that the database runs" in worker.problems()["store"]
             assert retries(worker) > 5
+            assert other.stop() < 2
             server.start()
         made.counts(live.sent)
         assert live.refused == []

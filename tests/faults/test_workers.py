@@ -144,3 +144,17 @@ def test_that_no_worker_runs_is_said_by_the_api_and_told_once_one_runs_again(
         made.until(lambda: not api.problems(), api.problems)
         assert tells(site, 4) == {"firing": 2, "resolved": 2}
         assert {(alert.signal, alert.state) for alert in made.alerts()} == {("partition_stalled", "resolved")}
+
+
+def test_a_worker_without_partitions_is_ready_and_takes_over_when_the_other_stops(
+    broker: Broker, database: str, tmp_path: Path
+) -> None:
+    with deployed(tmp_path, broker, database, partitions=1) as made:
+        first, second = made.start("worker", "worker")
+        made.until(lambda: sorted(w.metrics()["plumbline_assigned_partitions"] for w in (first, second)) == [0, 2])
+        made.send(b"\n".join(calls(range(10))), partition=0)
+        made.counts(10)
+        assert first.stop() < 2
+        made.send(b"\n".join(calls(range(10, 20))), partition=0)
+        made.counts(20)
+        assert second.stop() < 2
