@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from tempfile import gettempdir
 from typing import Any, TypeVar, cast
@@ -75,7 +75,7 @@ class Worker:
     def problem(self) -> str | None:
         """Why nothing is consumed; None while partitions are assigned (or nobody needs us) and Kafka answers."""
         if not self._assigned:
-            return "Kafka has not assigned partitions yet; see that it can be reached, and that `plumbline topics create` was run"
+            return "Kafka has not assigned partitions yet; see that it can be reached, and that `topics create` was run"
         quiet = (_now() - self._heard) / 1e6
         return f"nothing was fetched for {quiet:.0f} s; see that Kafka can be reached" if quiet > QUIET else None
 
@@ -155,7 +155,7 @@ class _Life:
         """What was gathered before counts no more: every partition goes on from its stored position."""
         self._drop()
         places = {Place(tp.topic, tp.partition): tp for tp in tps}
-        self._ids = await asyncio.get_running_loop().run_in_executor(None, self._topic_ids)
+        self._ids = await _aside(self._topic_ids)
         starts = await self._run(self._consumer.assigned, list(places), self._ids, _now())
         for tp, first in (await self.driver.earliest(tps)).items():
             place = Place(tp.topic, tp.partition)
@@ -248,11 +248,26 @@ class _Life:
     async def _look_at_topics(self) -> None:
         """Where a topic was created anew, everything is assigned anew: positions of the old one mean nothing."""
         try:
-            ids = await asyncio.get_running_loop().run_in_executor(None, self._topic_ids)
+            ids = await _aside(self._topic_ids)
         except PlumblineError:
             return  # the broker is away; fetching waits for it too
         if any(self._ids.get(topic, id_) != id_ for topic, id_ in ids.items()):
             self.anew.set()
+
+
+def _aside(work: Callable[[], T]) -> "asyncio.Future[T]":
+    """In a thread that the end of the process does not wait for, as it would for an executor's."""
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="topics", daemon=True).start()
+    return asyncio.wrap_future(future)
 
 
 def _app(broker: Broker) -> faust.App:

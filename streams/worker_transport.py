@@ -13,6 +13,7 @@ from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+from mode.threads import WorkerThread
 
 from streams.places import Place, Sight
 
@@ -41,7 +42,17 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
+class _Daemon(WorkerThread):
+    """Does not keep a process from ending that cannot leave its group, since Kafka is away."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        self.daemon = True
+
+
 class _Thread(driver.AIOKafkaConsumerThread):
+    Worker = _Daemon
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         """Does not read what a producer's transaction took back."""
         consumer = super()._create_worker_consumer(transport)
