@@ -63,7 +63,7 @@ def history() -> int:
 def test_a_stream_through_dying_workers_comes_to_the_same_as_through_one_process(
     broker: Broker, database: str, tmp_path: Path
 ) -> None:
-    traffic = Traffic(windows=84, rows=118, incident=range(62, 78), start=history())
+    traffic = Traffic(windows=80, rows=126, incident=range(62, 77), start=history())
     run = same(tmp_path, broker, database, FEW, traffic, Trouble(kills=2, within=1.0, freeze=False, pace=0.05))
     assert run.kills == 2
 
