@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,7 @@ from tests.store.databases import Postgres, name, postgres
 PARTITIONS, PER_SECOND = 4, 100
 DURABLE = ("fsync=on", "full_page_writes=on", "autovacuum=on", "shared_buffers=128MB")
 """Settings of PostgreSQL as in production."""
+LIKE_THE_IMAGE = {"MALLOC_ARENA_MAX": "2"}
 CONFIG = """
 stream: kafka://{servers}
 store: {store}
@@ -42,7 +44,8 @@ deduplicate_within: {within}
 applications: {{support: {{slices: [{slices}]}}}}
 """
 START = "import sys; from monitor.cli import main; main(['--log-format', 'json', 'worker', '-c', sys.argv[1]])"
-WITHIN = 120.0
+WITHIN = 900.0
+SMALL, LARGE, CHUNK, BUSY = 500_000, 5_000_000, 250_000, 5_000
 _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGESIZE")
 
@@ -62,8 +65,8 @@ class Site(NamedTuple):
     server: Postgres
     folder: Path
 
-    def load(self, count: int, each: int, first: int = 0) -> None:
-        """Fill fresh topics: `count` interactions, `each` in a record, zstd over whole batches of the producer."""
+    def load(self, count: int, each: int, first: int = 0, per_second: float = PER_SECOND) -> None:
+        """Fill topics, fresh ones unless there is a `first`: `count` interactions, `each` in a record."""
         if not first:
             delete_topics(self.kafka.broker)
             create(self.kafka.broker, PARTITIONS)
@@ -73,7 +76,7 @@ class Site(NamedTuple):
         })  # fmt: skip
         start = (time.time_ns() // 1000 - 24 * HOUR) // HOUR * HOUR
         for low in range(first, first + count, PARTITIONS * each * 50):
-            some = list(lines(min(PARTITIONS * each * 50, first + count - low), start, low, per_second=PER_SECOND))
+            some = list(lines(min(PARTITIONS * each * 50, first + count - low), start, low, per_second=per_second))
             ids = [line[7:18].decode() for line in some]
             places = partitions(pl.Series(ids), PARTITIONS).tolist()
             for number in range(PARTITIONS):
@@ -107,7 +110,7 @@ def site() -> Iterator[Site]:
 @contextmanager
 def workers(config: Path, count: int) -> Iterator[list[int]]:
     """Worker processes; their ids."""
-    environ = {key: value for key, value in os.environ.items() if not key.startswith("PLUMBLINE_")}
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("PLUMBLINE_")} | LIKE_THE_IMAGE
     command = [sys.executable, "-c", START, str(config)]
     running = [
         subprocess.Popen(command, stderr=(config.parent / "worker.log").open("ab"), env=environ, cwd=config.parent)
@@ -161,6 +164,27 @@ def rate(made: Site, count: int, processes: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def memory(made: Site) -> dict[str, Any]:
+    """MiB of one worker after SMALL and after LARGE interactions; ids are remembered for half a minute.
+
+    The stream is BUSY: what a worker knows of a past (a fortnight of windows in the end) is not what is measured.
+    """
+    made.load(CHUNK, 100, 0, BUSY)
+    config, url = made.configured("30s")
+    found: dict[int, float] = {}
+    with workers(config, 1) as pids, ThreadPoolExecutor(1) as pool:
+        loading = None
+        for mark in followed(url, made.server, pids, LARGE):
+            if loading is None or loading.done():
+                loaded = CHUNK if loading is None else loading.result()
+                if loaded < LARGE and loaded - mark.counted < CHUNK:
+                    loading = pool.submit(lambda first=loaded: made.load(CHUNK, 100, first, BUSY) or first + CHUNK)
+            for at in (SMALL, LARGE):
+                if mark.counted >= at:
+                    found.setdefault(at, resident(pids[0]))
+    return {"resident": found, "growth": found[LARGE] / found[SMALL] - 1, "load": os.getloadavg()[0]}
+
+
 def other(made: Site, kind: str, count: int) -> dict[str, Any]:
     """One of bench.streaming_peers in a process of its own, on the topic as it is."""
     command = [sys.executable, "-W", "ignore", "-m", "bench.streaming_peers", kind, made.kafka.broker.servers[0], str(count)]
@@ -172,7 +196,7 @@ def other(made: Site, kind: str, count: int) -> dict[str, Any]:
 def main() -> None:
     """Prints each result as a line of JSON."""
     parser = argparse.ArgumentParser(prog="python -m bench.streaming", description="Workers on Kafka and PostgreSQL.")
-    parser.add_argument("--only", action="append", choices=("single", "packed"), help="a part alone; may be repeated")
+    parser.add_argument("--only", action="append", choices=("single", "packed", "memory"), help="a part alone; may be repeated")
     parser.add_argument("--count", type=int, default=300_000, help="interactions in the topic")
     options = parser.parse_args()
     with site() as made:
@@ -184,6 +208,8 @@ def main() -> None:
             for kind in ("aiokafka", "faust", "river") if each == 1 else ("aiokafka",):
                 result[kind] = other(made, kind, options.count)
             print(json.dumps({part: result}), flush=True)
+        if not options.only or "memory" in options.only:
+            print(json.dumps({"memory": memory(made)}), flush=True)
 
 
 if __name__ == "__main__":
