@@ -26,9 +26,11 @@ RUN useradd --system --uid 10001 --user-group --home-dir /var/lib/plumbline --cr
     && install --directory --owner=plumbline --group=plumbline /var/cache/plumbline
 COPY --from=build /opt/plumbline /opt/plumbline
 # HEALTH_PORT is 4001 for a worker; the numba cache stays writable, so that another kind of processor compiles its own.
+# With an arena of memory for each thread, what one thread gave back is of no use to another, and a worker grows for long.
 ENV PATH=/opt/plumbline/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     NUMBA_CACHE_DIR=/var/cache/plumbline \
+    MALLOC_ARENA_MAX=2 \
     HEALTH_PORT=4000
 USER plumbline
 WORKDIR /var/lib/plumbline
@@ -47,6 +49,7 @@ for name, answer in (("reference", "It is on its way."), ("current", "No.\n- 12 
 ROWS
 plumbline check current.jsonl --reference reference.jsonl >/dev/null || test $? = 1
 plumbline demo --port 0 --duration 20s >/dev/null
+python -c 'import polars; from streams.partitioner import partitions; partitions(polars.Series(["a"]), 4)'
 EOF
 EXPOSE 4000 4001
 STOPSIGNAL SIGTERM
