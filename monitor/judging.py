@@ -28,7 +28,7 @@ from monitor.verdicts import Verdicts
 from records.errors import StoreError
 from records.window import HOUR, MINUTE, WINDOW
 from streams.broker import INTERACTIONS
-from streams.watermark import Progress, reached
+from streams.watermark import Progress, delay_of, reached
 
 LOOK_EVERY, AFTER_FAILURE = 0.5, 2.0
 """Seconds between two looks at what can be judged, and after the store was away."""
@@ -116,8 +116,14 @@ class Judging:
     def _due(self, stored: dict[tuple[str, int], Position], name: str, now: int) -> int:
         """The end of the windows of an application that may close."""
         progress = [
-            Progress(position.watermarks.get(name), position.accepted_at, position.checked_at, position.behind)
-            for (topic, _), position in stored.items()
+            Progress(
+                at.watermarks.get(name),
+                at.accepted_at,
+                at.checked_at,
+                at.behind,
+                delay_of(at.accepted_at, at.watermarks.values()),
+            )
+            for (topic, _), at in stored.items()
             if topic == INTERACTIONS
         ]
         event_time = reached(progress, now)

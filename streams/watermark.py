@@ -5,7 +5,7 @@ fast clock makes nobody late. It is followed record by record: where windows clo
 fetched.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -48,12 +48,19 @@ LIVE = 3_600_000_000
 
 class Progress(NamedTuple):
     """How far one application is in one partition: its `watermark` there (None: nothing of it was seen), when the last record
-    was accepted, and how many records were `behind` when the owner last looked, at `checked_at`. Microseconds."""
+    was accepted, and how many records were `behind` when the owner last looked, at `checked_at`. What was accepted last is
+    `delay` old (`delay_of`): more than a moment where what waited for Kafka is sent. Microseconds."""
 
     watermark: int | None
     accepted_at: int
     checked_at: int
     behind: int
+    delay: int = 0
+
+
+def delay_of(accepted_at: int, watermarks: Iterable[int]) -> int:
+    """How old the newest events of a partition's live streams were when the last record was accepted."""
+    return max(0, accepted_at - max((w for w in watermarks if is_live(accepted_at, w)), default=accepted_at))
 
 
 def is_live(accepted_at: int, watermark: int) -> bool:
@@ -66,7 +73,8 @@ def reached(partitions: Sequence[Progress], now: int) -> int | None:
 
     The least of the partitions decides, but for those that are idle; where all are, the greatest. A partition that shows
     nothing of it yet must first have come as far as the others: it may hold older events than they do. A live stream that
-    was taken in to its end has also reached the time at which that was seen: nobody waits for what was not sent.
+    was taken in to its end has also reached the time at which that was seen, less its delay: nobody waits for what was not
+    sent, but for what is sent late.
     """
     seen = [p.watermark for p in partitions if p.watermark is not None]
     if not seen:
@@ -77,7 +85,7 @@ def reached(partitions: Sequence[Progress], now: int) -> int | None:
     holding = [p.watermark for p in partitions if p.watermark is not None and not _idle(p, newest, now)]
     by_event = None if unknown else min(holding, default=max(seen))
     if any(p.watermark is not None and is_live(p.accepted_at, p.watermark) for p in partitions):
-        return max(by_event or 0, min(through))
+        return max(by_event or 0, min(at - p.delay for p, at in zip(partitions, through, strict=True)))
     return by_event
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.watermark import Closing, Progress, advance, closings, reached
+from streams.watermark import Closing, Progress, advance, closings, delay_of, reached
 
 WIDTH, LATENESS = 300, 120
 
@@ -115,6 +115,10 @@ OLD = NOW - 30 * 24 * HOUR
         pytest.param([drained(OLD + 5, HOUR, MINUTE), lagging(OLD + 9)], OLD + 5, id="unseen lately is not idle"),
         pytest.param([drained(NOW - MINUTE), drained(NOW - HOUR, HOUR)], NOW, id="live and read to its end"),
         pytest.param(
+            [drained(NOW - 9 * MINUTE, 9 * MINUTE), drained(NOW - 7 * MINUTE)._replace(delay=7 * MINUTE)], NOW - 7 * MINUTE,
+            id="what waited for Kafka is waited for",
+        ),
+        pytest.param(
             [drained(NOW - MINUTE), lagging(NOW - 9 * MINUTE, 8 * MINUTE)], NOW - 8 * MINUTE, id="a lagging one holds back"
         ),
         pytest.param(
@@ -138,3 +142,18 @@ def test_a_stream_is_never_ahead_of_its_clock_nor_of_every_partition(rows: list[
     assert event_time >= min(p.watermark for p in partitions if p.watermark is not None)
     if all(p.behind for p in partitions):
         assert event_time <= min(p.accepted_at for p in partitions)
+
+
+@pytest.mark.parametrize(
+    ("watermarks", "expected"),
+    [
+        ([], 0),
+        ([NOW - SECOND], SECOND),
+        ([NOW - 7 * MINUTE, NOW - 9 * MINUTE], 7 * MINUTE),
+        ([OLD], 0),
+        ([OLD, NOW - MINUTE], MINUTE),
+        ([NOW + SECOND], 0),
+    ],
+)
+def test_the_delay_of_a_partition_is_that_of_its_newest_live_stream(watermarks: list[int], expected: int) -> None:
+    assert delay_of(NOW, watermarks) == expected
