@@ -2,7 +2,8 @@
 
     python -m bench.speed [--only PART ...] [--runs 3]
 
-PART is columnar, serve, memory, latency or check. Progress goes to stderr. Ratios are of one run on one machine; absolute
+PART is columnar, serve, memory, latency or check; on a real broker and PostgreSQL kafka, worker-memory, verdicts (waits for
+a window to end) or stored. Progress goes to stderr. Ratios are of one run on one machine; absolute
 figures are this machine's, as busy as the load average says. Memory takes some minutes, everything else one or two.
 """
 
@@ -20,6 +21,7 @@ from bench.serving import latency, memory, throughput
 Row = tuple[str, str, str, str]
 """What, measured, target, and their ratio in words."""
 PER_SECOND, TIMES, SERVED, FLAT, SECONDS = 50_000, 8, 15_000, 0.1, 8.0
+SINGLE, PACKED, BOTH, MORE, VISIBLE, STORED = 25_000, 40_000, 1.3, 0.15, 3.0, 5
 
 
 def _say(words: str) -> None:
@@ -95,8 +97,70 @@ def two_files(runs: int) -> list[Row]:
     ]  # fmt: skip
 
 
+def kafka(runs: int) -> list[Row]:
+    """Broker, PostgreSQL and workers share the two cores; peers consume the same topic in the same run."""
+    from bench import streaming
+
+    rows: list[Row] = []
+    with streaming.site() as made:
+        for each, target in ((1, SINGLE), (100, PACKED)):
+            made.load(streaming.COUNT, each)
+            one = _best(runs, lambda: streaming.rate(made, streaming.COUNT, 1), "rate")
+            two = _best(runs, lambda: streaming.rate(made, streaming.COUNT, 2), "rate")
+            bare = streaming.other(made, "aiokafka", streaming.COUNT)
+            rows += [
+                (f"one worker, records of {each}, from topic to committed panes", f"{one['rate']:,.0f}/s", f"{target:,}/s",
+                 _at_least(one["rate"], target)),
+                ("- two workers", f"{two['rate']:,.0f}/s", f"{BOTH} times one", f"{two['rate'] / one['rate']:.2f} times one"),
+                ("- CPU an interaction costs a worker", f"{one['cpu']:.1f} us, two workers {two['cpu']:.1f} us",
+                 f"+{MORE:.0%}", f"{two['cpu'] / one['cpu'] - 1:+.0%}"),
+                ("- aiokafka alone", f"{bare['rate']:,.0f}/s", "", f"one worker is {one['rate'] / bare['rate']:.2f} of it"),
+            ]  # fmt: skip
+            for kind, words in (
+                (("faust", "stock Faust, which only counts"), ("river", "per event into River")) if each == 1 else ()
+            ):
+                peer = streaming.other(made, kind, streaming.COUNT)
+                rows.append(
+                    (f"- {words}", f"{peer['rate']:,.0f}/s", "", f"one worker is {one['rate'] / peer['rate']:.1f} times it")
+                )
+    return rows
+
+
+def worker_memory(runs: int) -> list[Row]:
+    from bench import streaming
+
+    with streaming.site() as made:
+        result = streaming.memory(made)
+    words = ", ".join(f"{int(count) / 1e6:g} M: {size:.0f} MiB" for count, size in result["resident"].items())
+    return [("memory of a worker, four slices", words, f"+{FLAT:.0%}", f"{result['growth']:+.1%}")]
+
+
+def verdicts(runs: int) -> list[Row]:
+    from bench.streaming import site
+    from bench.verdict_latency import latency
+
+    with site() as made:
+        result = latency(made)
+    words = "from the end of a window and its lateness to verdicts that can be read"
+    return [(words, f"{result['seconds']:.1f} s", f"{VISIBLE:g} s", f"{result['seconds'] / VISIBLE:.2f} x")]
+
+
+def stored(runs: int) -> list[Row]:
+    from bench.storing import RATES, measured
+
+    rows: list[Row] = []
+    for per_second, windows in RATES:
+        result = measured(per_second, windows)
+        size = sum(result[name] for name in ("windows", "hour", "day_share", "verdicts")) / 2**20
+        words = f"PostgreSQL for an hour of stream, {result['slices']} slices, {per_second:,}/s"
+        rows.append((words, f"{size:.2f} MiB, and {result['ids_each']:.1f} B of ids an interaction", f"{STORED} MiB",
+                     f"{size / STORED:.2f} x"))  # fmt: skip
+    return rows
+
+
 PARTS: dict[str, Callable[[int], list[Row]]] = {
     "columnar": columnar, "serve": serve, "memory": flat_memory, "latency": late, "check": two_files,
+    "kafka": kafka, "worker-memory": worker_memory, "verdicts": verdicts, "stored": stored,
 }  # fmt: skip
 
 

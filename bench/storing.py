@@ -1,12 +1,11 @@
 """What an hour of stream leaves in PostgreSQL: 20 slices, all signals, by the rate of the stream.
 
-    python -m bench.storing
+    python -m bench.speed --only stored
 
 The project's own code takes the records in and judges them; no broker. Of the highest rate one window is taken in and
 counted twelve times: its hour has as many cells. Ids are kept apart: they grow with the interactions, not with the hours.
 """
 
-import json
 import re
 import time
 from collections.abc import Iterator
@@ -93,13 +92,3 @@ def measured(per_second: int, windows: int) -> dict[str, Any]:
         "day_share": of_hours * (HOUR / DAY), "verdicts": int(verdicts) * 12,
         "ids_each": int(ids) / (per_second * 300 * windows),
     }  # fmt: skip
-
-
-def main() -> None:
-    """Prints a line of JSON for each rate."""
-    for per_second, windows in RATES:
-        print(json.dumps(measured(per_second, windows)), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,12 +1,11 @@
 """Workers on a real broker and a real PostgreSQL, all on the same two cores: from topic to committed panes.
 
-    python -m bench.streaming [--only PART ...] [--count 300000]
+    python -m bench.speed --only kafka --only worker-memory
 
 Records are in the topic before a worker starts; its rate is measured from its first commit to its last. Beside it, in the
 same run: aiokafka's bare consumption, stock Faust (one event at a time), and per-event Python into River on the same topic.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -32,7 +31,7 @@ from streams.topics import create
 from tests.kafka.broker import Kafka, delete_topics
 from tests.store.databases import Postgres, name, postgres
 
-PARTITIONS, PER_SECOND = 4, 100
+PARTITIONS, PER_SECOND, COUNT = 4, 100, 300_000
 DURABLE = ("fsync=on", "full_page_writes=on", "autovacuum=on", "shared_buffers=128MB")
 """Settings of PostgreSQL as in production."""
 LIKE_THE_IMAGE = {"MALLOC_ARENA_MAX": "2"}
@@ -191,26 +190,3 @@ def other(made: Site, kind: str, count: int) -> dict[str, Any]:
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True, timeout=120)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-def main() -> None:
-    """Prints each result as a line of JSON."""
-    parser = argparse.ArgumentParser(prog="python -m bench.streaming", description="Workers on Kafka and PostgreSQL.")
-    parser.add_argument("--only", action="append", choices=("single", "packed", "memory"), help="a part alone; may be repeated")
-    parser.add_argument("--count", type=int, default=300_000, help="interactions in the topic")
-    options = parser.parse_args()
-    with site() as made:
-        for part, each in (("single", 1), ("packed", 100)):
-            if options.only and part not in options.only:
-                continue
-            made.load(options.count, each)
-            result: dict[str, Any] = {"one worker": rate(made, options.count, 1), "two workers": rate(made, options.count, 2)}
-            for kind in ("aiokafka", "faust", "river") if each == 1 else ("aiokafka",):
-                result[kind] = other(made, kind, options.count)
-            print(json.dumps({part: result}), flush=True)
-        if not options.only or "memory" in options.only:
-            print(json.dumps({"memory": memory(made)}), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,18 +1,17 @@
 """How long after the end of a window and its allowed lateness its verdicts are visible: live traffic through Kafka.
 
-    python -m bench.verdict_latency
+    python -m bench.speed --only verdicts
 
 It lasts until the clock has passed the end of a window, at most six minutes.
 """
 
-import json
 import time
 
 import psycopg
 from confluent_kafka import Producer
 
 from bench.records_simulated import lines
-from bench.streaming import Site, site, workers
+from bench.streaming import Site, workers
 from records.window import WINDOW
 from streams.broker import INTERACTIONS
 from streams.topics import create
@@ -50,12 +49,3 @@ def latency(made: Site) -> dict[str, float]:
 
 def _now() -> int:
     return time.time_ns() // 1000
-
-
-def main() -> None:
-    with site() as made:
-        print(json.dumps(latency(made)))
-
-
-if __name__ == "__main__":
-    main()
