@@ -34,7 +34,7 @@ lint: install  ## style, types, floors
 
 test: install lint  ## everything that runs in minutes
 	./scripts/test-tools
-	$(BIN)/pytest -m 'not faults'
+	$(BIN)/pytest -m 'not faults' --numprocesses 2 --dist loadfile
 
 test-faults: install  ## kills, crashes and the runs over many seeds
 	./scripts/test-tools

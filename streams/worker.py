@@ -75,8 +75,7 @@ class Worker:
     def problem(self) -> str | None:
         """Why nothing is consumed; None while partitions are assigned (or nobody needs us) and Kafka answers."""
         if not self._assigned:
-            see = "see that it can be reached, and that `plumbline topics create` was run"
-            return f"Kafka has not assigned partitions yet; {see}"
+            return "Kafka has not assigned partitions yet; can it be reached, and was `plumbline topics create` run?"
         quiet = (_now() - self._heard) / 1e6
         return f"nothing was fetched for {quiet:.0f} s; see that Kafka can be reached" if quiet > QUIET else None
 

@@ -183,8 +183,9 @@ def _open(connection: Any, _record: object) -> None:
 
 
 def _limit(connection: Any, _record: object) -> None:
+    connection.autocommit = True
     connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN}'")
-    connection.commit()
+    connection.autocommit = False
 
 
 def _begin(c: Connection) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import zstandard
 from sqlalchemy import Connection, Table, select
 
-from monitor.store import Store, tables
+from monitor.store import Store, ids, tables
 from monitor.store.counters import Counters, load
 from records.notification import Notification
 from records.pane import Pane
@@ -132,9 +132,9 @@ def _window(data: bytes) -> dict[str, Any]:
 def _ids(c: Connection) -> Rows:
     """How often each interaction was counted, with its minute and slices: batches differ from run to run."""
     seen: Counter[tuple[Any, ...]] = Counter()
-    for row in c.execute(select(tables.recent_ids)):
+    for row in ids.since(c, 0):
         hashes, starts = np.frombuffer(row.hashes, np.uint64), np.frombuffer(row.starts, np.int64)
-        names = tuple(msgspec.msgpack.decode(row.dimensions))
+        names = tuple(row.dimensions)
         codes = np.frombuffer(row.codes, np.int32).reshape(len(names), len(hashes)).T
         own = zip(hashes.tolist(), starts.tolist(), map(tuple, codes.tolist()), strict=True)
         seen.update((row.application, names, *one) for one in own)

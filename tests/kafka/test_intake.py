@@ -86,6 +86,7 @@ def test_what_is_accepted_is_in_kafka_and_concurrent_requests_share_records(brok
         assert made.spooled() == (0, 0) and made.problem() is None
 
 
+@pytest.mark.faults
 def test_nothing_is_lost_and_order_is_kept_when_the_broker_dies_for_a_while(kafka: Kafka, tmp_path: Path) -> None:
     topics.create(kafka.broker)
     stop, accepted = threading.Event(), 0
@@ -104,7 +105,7 @@ def test_nothing_is_lost_and_order_is_kept_when_the_broker_dies_for_a_while(kafk
             kafka.kill()
             until(lambda: made.spooled()[0] > 50)
             kafka.start()
-            until(lambda: made.spooled()[0] == 0)
+            until(lambda: made.spooled()[0] == 0, 90)
             after = accepted
             until(lambda: accepted > after + 100)
         finally:

@@ -115,6 +115,7 @@ def made(broker: Broker, server: Postgres, tmp_path: Path) -> Iterator[Deploymen
         yield found
 
 
+@pytest.mark.faults
 def test_every_command_runs(made: Deployment, server: Postgres) -> None:
     api, worker = made.start("api", "worker")
     assert api.client.post("/v1/interactions", content=b"\n".join([*calls(range(100)), b'{"id": 7}'])).status_code == 202
@@ -136,6 +137,7 @@ def test_every_command_runs(made: Deployment, server: Postgres) -> None:
     assert worker.problems() == api.problems() == {}
 
 
+@pytest.mark.faults
 def test_a_restored_backup_is_a_past_from_which_everything_is_counted_again_once(made: Deployment, server: Postgres) -> None:
     api, worker = made.start("api", "worker")
     assert api.client.post("/v1/interactions", content=b"\n".join(calls(range(200)))).status_code == 202
@@ -154,6 +156,7 @@ def test_a_restored_backup_is_a_past_from_which_everything_is_counted_again_once
     assert made.counters()["support"].duplicates == 50
 
 
+@pytest.mark.faults
 def test_without_a_database_readyz_says_so_and_interactions_are_accepted(made: Deployment, server: Postgres) -> None:
     api, worker = made.start("api", "worker")
     server.stop()

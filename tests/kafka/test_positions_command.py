@@ -92,6 +92,7 @@ def test_without_a_broker_the_table_shows_what_is_stored(
     assert "no answer from kafka://127.0.0.1:9" in said.err
 
 
+@pytest.mark.faults
 def test_workers_that_run_go_back_also_where_nothing_new_comes_and_count_nothing_twice(
     made: Deployment, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -112,6 +113,7 @@ def test_workers_that_run_go_back_also_where_nothing_new_comes_and_count_nothing
     }
 
 
+@pytest.mark.faults
 def test_back_and_forth_under_traffic_nothing_is_stuck_lost_or_counted_twice(made: Deployment) -> None:
     made.start("worker", "worker")
     chance = random.Random(4)

@@ -9,7 +9,7 @@ import pytest
 from monitor.cli import run
 from streams import topics
 from streams.broker import INTERACTIONS, Broker
-from tests.kafka.broker import Kafka
+from tests.kafka.broker import Kafka, delete_topics
 from tests.kafka.consumed import consumed, lines
 from tests.monitor.check_files import write
 
@@ -70,6 +70,7 @@ def test_a_broker_that_is_away_is_given_up_after_a_while(capsys: pytest.CaptureF
 
 def test_tls_and_sasl_come_from_a_configuration(secure_kafka: Kafka, capsys: pytest.CaptureFixture[str]) -> None:
     broker = secure_kafka.with_sasl("SCRAM-SHA-512")
+    delete_topics(broker)
     topics.create(broker)
     write(Path("a.jsonl"), recorded(5, application="support"))
     config = f"stream: kafka://elsewhere:9092\ntls: {{ca: {secure_kafka.certificates / 'ca.pem'}}}\n"
