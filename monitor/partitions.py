@@ -108,7 +108,7 @@ class Partitions:
                 positions.put(c, *place, stored._replace(topic_id=topic_id, next_offset=0 if anew else stored.next_offset))
                 if anew:
                     restarted.append(place)
-                    troubles.tell(c, self._config.current, "topic_created_anew", place, stored.next_offset, now)
+                    troubles.topic_created_anew(c, self._config.current, place.topic, topic_id, now)
             owned[place] = self._loaded(c, place, closed)
         return owned, restarted
 
@@ -152,7 +152,7 @@ class Partitions:
             stored = positions.get(c, *place)
             if stored is not None and stored.next_offset == partition.next_offset:
                 positions.put(c, *place, stored._replace(next_offset=first))
-                troubles.tell(c, self._config.current, "records_lost", place, gone, now)
+                troubles.records_lost(c, self._config.current, place, partition.next_offset, gone, now)
 
         self._retry(work)
         partition.next_offset = first

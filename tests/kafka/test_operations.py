@@ -65,7 +65,7 @@ def test_every_alert_is_in_the_section_that_it_points_to() -> None:
     }
     for alert, rule in alerting().items():
         assert f"`{alert}`" in sections[rule["annotations"]["runbook_url"].partition("#")[2]], alert
-    assert {kind.replace("_", "-") for kind in troubles._SENTENCES} <= sections.keys()
+    assert {kind.replace("_", "-") for kind in troubles.KINDS} <= sections.keys()
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -249,8 +249,7 @@ def test_a_topic_that_was_created_anew_is_taken_in_from_its_beginning_and_told(s
     assert all(again[place] == worker.at[place] for place in PLACES[COUNT:])
     with store.read() as c:
         raised = alerts.query(c)[0]
-    assert {alert.signal for alert in raised} == {"topic_created_anew"}
-    assert len(raised) == COUNT
+    assert [alert.signal for alert in raised] == ["topic_created_anew"]
     with pytest.raises(Moved):
         worker.step(topics, 10)
 
