@@ -130,6 +130,7 @@ class _Life:
         self.assigned, self.anew = False, asyncio.Event()
         self._ids: Mapping[str, str] = {}
         self._expected: dict[Place, int] = {}
+        self._missed: dict[Place, int] = {}
         self._gathered: dict[Place, list[LogRecord]] = {}
         self._records = self._size = 0
         self._full, self._room = asyncio.Event(), asyncio.Event()
@@ -201,13 +202,18 @@ class _Life:
             self._full.set()
 
     async def _gap(self, place: Place, batch: Batch) -> bool:
-        """Whether Kafka deleted records before they were fetched; then everything begins anew, from what was committed.
+        """Whether records are missing that may still be had, or that Kafka deleted before they were fetched.
 
-        Other offsets are missing too: the end of a producer's transaction takes one up.
+        For the latter everything begins anew, from what was committed. The former are read again, once: what is missing then
+        is what the aborted transaction of a producer took up. The end of a transaction takes up one offset.
         """
-        expected = self._expected.get(place, 0)
-        if batch.records[0].offset > expected and (await self.driver.earliest({TP(*place)}))[TP(*place)] > expected:
+        expected, first = self._expected.get(place, 0), batch.records[0].offset
+        if first > expected and (await self.driver.earliest({TP(*place)}))[TP(*place)] > expected:
             self.anew.set()
+        elif first > expected + 1 and self._missed.get(place) != expected:
+            self._missed[place] = expected
+            _log.warning("records_missed")
+            await self.driver.sought()
         return self.anew.is_set() or batch.epoch != self.driver.epoch
 
     # -- taking in ---------------------------------------------------------------------------------------------------

@@ -5,18 +5,24 @@ an assignment is asked of `begin`; what was taken in is committed to Kafka too, 
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 import faust
+from aiokafka.errors import KafkaError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode.threads import WorkerThread
 
+from records.errors import PlumblineError
 from streams.places import Place, Sight
 
+AGAIN = 1.0
+"""Seconds between attempts to seek."""
+_log = logging.getLogger("streams.worker")
 Begin = Callable[[set[TP]], Awaitable[dict[TP, int]]]
 """Where to go on in each partition of an assignment."""
 
@@ -71,6 +77,8 @@ class BatchConsumer(driver.Consumer):
         self._taken: dict[TP, int] = {}
         self._read: dict[TP, tuple[int, int]] = {}
         self._room, self._seeking = asyncio.Event(), asyncio.Lock()
+        self._in_doubt = False
+        """Whether a fetch was not handed on to its end: what it brought is to be read again."""
 
     # -- positions ---------------------------------------------------------------------------------------------------
 
@@ -85,6 +93,16 @@ class BatchConsumer(driver.Consumer):
             self._read = {tp: (offset, offset) for tp, offset in starts.items()}
             self.epoch += 1
             return starts
+
+    async def sought(self) -> bool:
+        """Read every partition from where `begin` says; not done while Kafka is away, after a while that spares it."""
+        try:
+            await self.perform_seek()
+        except (PlumblineError, KafkaError, TimeoutError) as error:
+            _log.warning("seek_waits: %s", type(error).__name__)
+            await asyncio.sleep(AGAIN)
+            return False
+        return True
 
     def _new_consumer_thread(self) -> Any:
         return _Thread(self, loop=self.loop, beacon=self.beacon)
@@ -157,20 +175,21 @@ class BatchConsumer(driver.Consumer):
         """One message for each partition that a fetch brought records of."""
         if not self.flow_active:
             await self.wait(cast(Any, self.can_resume_flow))
-        epoch = self.epoch
+        if self._in_doubt and not await self.sought():  # a seek meanwhile was before that fetch, or after it: nobody knows
+            return
+        epoch, self._in_doubt = self.epoch, True
         records, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if records is None or self.should_stop or not self.flow_active:
-            return  # flow is stopped for an assignment, and that seeks; what Faust would seek here was assigned before it
-        if records and self.epoch != epoch:
-            await self.perform_seek()  # the seek meanwhile was before this fetch, or after it: nobody knows
+        if records is None or self.should_stop or not self.flow_active or (records and self.epoch != epoch):
             return
         self._note_read(records)
         for tp, batch in records.items():
             if not self.flow_active or self.epoch != epoch:
                 return
-            if active is None or tp in active or tp in self._buffered_partitions:
-                yield tp, _message(tp, Batch(epoch, batch), generation)
+            if not (active is None or tp in active or tp in self._buffered_partitions):
+                return
+            yield tp, _message(tp, Batch(epoch, batch), generation)
+        self._in_doubt = False
 
 
 def _message(tp: TP, batch: Batch, generation: int) -> ConsumerMessage:

@@ -142,7 +142,7 @@ def test_that_no_worker_runs_is_said_by_the_api_and_told_once_one_runs_again(
         made.until(lambda: api.metrics().get("plumbline_partition_stalled{interactions-0}") == 1, api.metrics)
         made.start("worker")
         made.until(lambda: not api.problems(), api.problems)
-        assert tells(site, 4) == {"firing": 2, "resolved": 2}
+        assert tells(site, 2) == {"firing": 1, "resolved": 1}
         assert {(alert.signal, alert.state) for alert in made.alerts()} == {("partition_stalled", "resolved")}
 
 
