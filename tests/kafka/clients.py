@@ -11,6 +11,7 @@ import kafka
 
 from streams.broker import Broker
 from tests.kafka.broker import SCRIPT
+from tests.kafka.loop import run
 
 COMPRESSIONS = ("lz4", "zstd", "snappy", "gzip", "none")
 OF_KAFKA_PYTHON = ("zstd", "gzip", "none")
@@ -37,7 +38,7 @@ def aio(broker: Broker, topic: str, values: Sequence[bytes], compression: str) -
         async with aiokafka.AIOKafkaProducer(bootstrap_servers=list(broker.servers), compression_type=kind) as producer:
             await asyncio.gather(*[await producer.send(topic, value, key(value)) for value in values])
 
-    asyncio.run(send())
+    run(send())
 
 
 def confluent(broker: Broker, topic: str, values: Sequence[bytes], compression: str) -> None:

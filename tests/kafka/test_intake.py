@@ -30,6 +30,7 @@ from streams.publisher import Publisher
 from tests.kafka.accepting import line
 from tests.kafka.broker import Kafka
 from tests.kafka.consumed import consumed, lines
+from tests.kafka.loop import run
 
 ROOT = Path(__file__).parents[2]
 NOWHERE = Broker(("127.0.0.1:1",))
@@ -56,7 +57,7 @@ def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 
 
 def accept(made: KafkaIntake, *records: bytes, at: int = 1) -> None:
-    asyncio.run(made.accept("interactions", list(records), at))
+    run(made.accept("interactions", list(records), at))
 
 
 def numbers(found: list[bytes]) -> dict[str, list[int]]:
@@ -79,7 +80,7 @@ def test_what_is_accepted_is_in_kafka_and_concurrent_requests_share_records(brok
         await made.accept("feedback", [b'{"interaction_id":"id-1","name":"rating","value":1}'], 1)
 
     with intake(broker, tmp_path) as made:
-        asyncio.run(requests(made))
+        run(requests(made))
         assert numbers(lines(broker, INTERACTIONS)) == expected(300)
         assert len(consumed(broker, INTERACTIONS)) < 60
         assert len(consumed(broker, FEEDBACK)) == 1
@@ -162,7 +163,7 @@ def test_refused_lines_are_dead_letters_with_their_bytes_and_reasons(broker: Bro
     store.upgrade()
     letters = LetterWriter(store)
     with intake(broker, tmp_path, letters=letters) as made:
-        asyncio.run(made.dead_letter("interactions", [REFUSED], 17))
+        run(made.dead_letter("interactions", [REFUSED], 17))
     letters.close()
     (record,) = consumed(broker, DEAD_LETTER)
     assert (record.key, record.value) == (None, REFUSED.line)
@@ -181,7 +182,7 @@ def test_dead_letters_wait_in_the_spool_and_a_store_that_is_away_refuses_nobody(
     away = Store(f"sqlite:///{tmp_path}/store.db")  # without tables
     letters = LetterWriter(away)
     with intake(NOWHERE, tmp_path, letters=letters) as made:
-        asyncio.run(made.dead_letter("feedback", [REFUSED], 17))
+        run(made.dead_letter("feedback", [REFUSED], 17))
         accept(made, line(0))
         assert made.spooled()[0] == 2
     letters.close()
