@@ -1,0 +1,127 @@
+"""The common factor: how much higher all thresholds must stand for the budget to hold over all of them together.
+
+Single thresholds rest on a bound that a stream may bend. What luck really reached lately, in units of the thresholds,
+has an exponential tail; extended to one alarm in the budget's time it gives the factor g (statistics.md, section 6).
+Sources: Page 1954 (excursions of a CUSUM between its zeros); Pickands 1975 (mean excess of the largest values).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrays import Floats
+from records.window import DAY, HOUR, WINDOW
+
+LARGEST = 20
+"""Maxima whose mean excess over the next one is the scale of the tail."""
+LIVED = 14 * DAY
+"""How far back maxima count, microseconds of event time."""
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The largest maxima of c/h (at most LARGEST + 1, descending), and how much was lived for them, in comparison-days.
+
+    Merging pools, in any order, gives the pool of everything: of other hours, days and applications.
+    """
+
+    heights: Floats
+    lived: float
+
+    @classmethod
+    def of(cls, heights: Floats, lived: float) -> "Pool":
+        return cls(np.sort(heights)[::-1][: LARGEST + 1], lived)
+
+
+NOTHING = Pool(np.empty(0), 0.0)
+
+
+def merge(pools: Iterable[Pool]) -> Pool:
+    every = [NOTHING, *pools]
+    return Pool.of(np.concatenate([pool.heights for pool in every]), float(sum(pool.lived for pool in every)))
+
+
+def factor(pool: Pool, comparisons: int, at_most: float, period_days: float) -> float:
+    """g = u + e (1 + 1/sqrt(20)) ln(20 / days lived x period / at_most), at least 1; 1 while fewer than 21 maxima are known.
+
+    u is the 21st largest maximum, e the mean excess of the 20 above it, stretched by its standard error; the days lived
+    are the pool's comparison-days over the `comparisons` that share the budget `at_most` per period now.
+    """
+    if len(pool.heights) <= LARGEST or not comparisons:
+        return 1.0
+    u = pool.heights[LARGEST]
+    excess = (pool.heights[:LARGEST] - u).mean() * (1 + 1 / np.sqrt(LARGEST))
+    expected = LARGEST * comparisons / pool.lived * period_days
+    return max(1.0, float(u + excess * np.log(expected / at_most)))
+
+
+class Peaks:
+    """The maxima of c/h between zeros of one application's comparisons, pooled by the hour in which they were reached.
+
+    height, at (R,): what each comparison has reached since its evidence was last 0 (0 where it is), and when.
+    """
+
+    def __init__(self) -> None:
+        self.hours: dict[int, Pool] = {}
+        self.height, self.at = np.zeros(0), np.zeros(0, np.int64)
+
+    def add(self, start: int, ratio: Floats) -> None:
+        """Windows (W, R) from `start` on of evidence over threshold; nan where a comparison was not judged.
+
+        Comparisons that are new since the last call stand at the end.
+        """
+        more = ratio.shape[1] - len(self.height)
+        self.height, self.at = np.pad(self.height, (0, more)), np.pad(self.at, (0, more))
+        starts = start + np.arange(len(ratio)) * WINDOW
+        heights, at = _follow(np.ascontiguousarray(ratio), starts, self.height, self.at)
+        self._pool(at, heights, np.zeros(len(at)))
+        self._pool(starts, np.empty(0), (~np.isnan(ratio)).sum(axis=1) * (WINDOW / DAY))
+        oldest = int(starts[-1]) - LIVED - DAY
+        for hour in [hour for hour in self.hours if hour < oldest]:
+            del self.hours[hour]
+
+    def _pool(self, at: NDArray[np.int64], heights: Floats, lived: Floats) -> None:
+        which = at // HOUR * HOUR
+        for hour in np.unique(which).tolist():
+            mine = which == hour
+            new = Pool.of(heights[mine] if len(heights) else heights, float(lived[mine].sum()))
+            self.hours[hour] = merge([self.hours.get(hour, NOTHING), new])
+
+    def pool(self, until: int, spoilt: Iterable[Span] = ()) -> Pool:
+        """The maxima of the last 14 days before `until`, those still running with what they have reached so far.
+
+        Hours that touch a `spoilt` span (from, to: the incidents of the application that nobody called false) count
+        neither with their maxima nor as lived.
+        """
+        spans = list(spoilt)
+
+        def counts(hour: int) -> bool:
+            recent = until - LIVED <= hour < until
+            return recent and not any(since < hour + HOUR and end > hour for since, end in spans)
+
+        pools = [pool for hour, pool in self.hours.items() if counts(hour)]
+        hours = self.at // HOUR * HOUR
+        known = np.isin(hours, [hour for hour in np.unique(hours).tolist() if counts(hour)])
+        return merge([*pools, Pool.of(self.height[known & (self.height > 0)], 0.0)])
+
+
+@nb.njit(cache=True, nogil=True)
+def _follow(  # type: ignore[no-untyped-def]
+    ratio, starts, height, at
+):
+    """Move height and at (R,) on by windows (W, R); the maxima that ended there, and when they were reached."""
+    heights, times = [0.0 for _ in range(0)], [0 for _ in range(0)]
+    for w in range(len(ratio)):
+        for c in range(len(height)):
+            x = ratio[w, c]
+            if x > height[c]:
+                height[c], at[c] = x, starts[w]
+            elif x == 0 and height[c] > 0:
+                heights.append(height[c])
+                times.append(at[c])
+                height[c] = 0.0
+    return np.array(heights), np.array(times)
