@@ -1,19 +1,22 @@
 """A calibration as bytes, with the measurements of the history that were made with it: what a restart takes up again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 
 import msgspec
 import numpy as np
 import zstandard
+from numpy.typing import NDArray
 
-from detectors.calibration import Calibration, Declared, Subject, make_part
+from detectors.baselines import Baseline
+from detectors.calibration import Calibration, Declared, Part, Subject, make_part
+from detectors.common_factor import Pool
 from detectors.history import History
 from detectors.wobble import WobbleSums
 from records.errors import StoreError
 from records.pane_codec import decode_pane, encode_pane
 
-VERSION = 1
+VERSION = 2
 _SUMS = [field.name for field in fields(WobbleSums)]
 
 
@@ -25,31 +28,59 @@ class _Blob(msgspec.Struct, array_like=True):
     v: bytes
     vif: bytes
     by_day: bytes
+    definitions: dict[str, str] = {}
+    restarts: dict[int, int] = {}
+    slices: list[tuple[str, str]] = []
+    signals: list[str] = []
+    lived: float = 0.0
+    heights: bytes = b""
 
 
 def encode_calibration(calibration: Calibration, history: History) -> bytes:
     parts = [(p.dimension, p.value, p.baseline, encode_pane(p.base)) for p in calibration.parts]
     sums = [np.ascontiguousarray(getattr(calibration.sums, name)).tobytes() for name in _SUMS]
     arrays = (history.v.tobytes(), history.vif.tobytes(), history.by_day.tobytes())
-    blob = _Blob(VERSION, calibration.start, parts, sums, *arrays)
+    blob = _Blob(
+        VERSION, calibration.start, parts, sums, *arrays, dict(calibration.definitions), dict(calibration.restarts),
+        sorted(calibration.slices), sorted(calibration.signals), calibration.pool.lived, calibration.pool.heights.tobytes(),
+    )  # fmt: skip
     return zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(blob))
 
 
 def decode_calibration(
-    data: bytes, declared: Declared, register: Callable[[Subject], int], fixed: frozenset[str], history: History
+    data: bytes, declared: Declared, register: Callable[[Subject], int], baselines: Mapping[str, Baseline], history: History
 ) -> Calibration:
-    """The calibration as it was learned; `history` gets the measurements that were made with it."""
+    """The calibration as it was learned; `history` gets the measurements that were made with it. A baseline that is not
+    among `baselines` (name to baseline) any more is left out."""
     blob = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data), type=_Blob)
-    if blob.version != VERSION:
+    if blob.version > VERSION:
         raise StoreError(f"a calibration of format {blob.version} was found, this version reads {VERSION}: upgrade plumbline")
-    parts = [make_part((d, v), name, decode_pane(pane), register) for d, v, name, pane in blob.parts]
-    calibration = Calibration(blob.start, parts, declared, fixed)
+    parts, rows = _parts(blob, register, baselines)
+    calibration = Calibration(blob.start, parts, declared)
     for name, stored in zip(_SUMS, blob.sums, strict=True):
         shape = getattr(calibration.sums, name).shape
-        setattr(calibration.sums, name, np.frombuffer(stored, np.float64).reshape(shape).copy())
+        values = np.frombuffer(stored, np.float64).reshape(len(rows), *shape[1:])
+        setattr(calibration.sums, name, values[rows].copy())
     calibration.settle()
+    calibration.definitions, calibration.restarts = blob.definitions, blob.restarts
+    calibration.slices, calibration.signals = frozenset(blob.slices), frozenset(blob.signals)
+    calibration.pool = Pool(np.frombuffer(blob.heights), blob.lived)
     measured = len(blob.by_day)
     history.grow(measured)
     history.v[:measured], history.vif[:measured] = np.frombuffer(blob.v), np.frombuffer(blob.vif)
     history.by_day[:measured] = np.frombuffer(blob.by_day, bool)
     return calibration
+
+
+def _parts(
+    blob: _Blob, register: Callable[[Subject], int], baselines: Mapping[str, Baseline]
+) -> tuple[list[Part], NDArray[np.bool_]]:
+    """The parts of baselines that there still are, and which of the stored rows are theirs."""
+    parts, rows = [], []
+    for dimension, value, name, pane in blob.parts:
+        against = baselines.get(name)
+        part = make_part((dimension, value), against or Baseline(name, "fixed"), decode_pane(pane), register)
+        rows += [against is not None] * len(part.index)
+        if against is not None:
+            parts.append(part)
+    return parts, np.array(rows, bool)

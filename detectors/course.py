@@ -4,20 +4,21 @@ A course is pure: panes, the windows judged before and the calibrations come in,
 an earlier window and judging again is how late data revises a verdict.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.budget import CAP, thresholds, times_floor
-from detectors.calibration import ALL, Base, Calibration, Panes, Subject, Traits
-from detectors.cells import Tally, add_tallies
+from detectors.calibration import ALL, Base, Calibration, Healthy, Panes, Season, Seen, Subject, Traits, always, no_season
+from detectors.cells import Tally
+from detectors.common_factor import factor
 from detectors.effects import jensen_shannon, share_ratio, standardised_mean_difference
 from detectors.evidence import step
 from detectors.history import NEVER, History
 from detectors.scores import window_scores
-from records.window import HOUR, WINDOW, Code, Window
+from records.window import DAY, HOUR, WINDOW, Code, Window
 
 ENOUGH, PATIENCE = 30, 12
 """Values that a window needs to be judged, and how many windows they may be gathered over."""
@@ -36,21 +37,24 @@ class Course:
     """State of one application's comparisons; arrays (R,) are in the order of `registry`.
 
     `fresh` is what the last window alone held, before what waited was added; `grown` (C) what each comparison saw since
-    its evidence was last 0.
+    its evidence was last 0. `restarts`: rows whose evidence before a time counts no more from then on, because what they
+    compare was defined anew, or somebody said what the change was. `kind_of` tells which signals may borrow of each other.
     """
 
-    def __init__(self, registry: list[Subject]):
-        self.registry = registry
+    def __init__(self, registry: list[Subject], kind_of: Callable[[str], object] = lambda signal: signal):
+        self.registry, self.kind_of = registry, kind_of
+        self.restarts: dict[int, int] = {}
         self.rows = {subject: i for i, subject in enumerate(registry)}
         self.calibration: Calibration | None = None
         self.last: Window | None = None
         self.history = History()
         self.parent = np.zeros(0, np.int64)
         self.spoke = np.zeros(0, np.int8)
-        self.fresh: Tally | None = None
-        self.grown: Tally | None = None
-        self._carry: Tally | None = None
+        self.fresh: Seen | None = None
+        self.grown: Seen | None = None
+        self._carry: Seen | None = None
         self._waited = np.zeros(0, np.int64)
+        self._kinds: dict[tuple[object, str], int] = {}
         self.grow()
 
     def register(self, subject: Subject) -> int:
@@ -66,12 +70,22 @@ class Course:
             return
         self.history.grow(len(self.registry))
         self.spoke = np.append(self.spoke, np.full(len(self.registry) - len(self.spoke), -1, np.int8))
-        parents = [self.rows.get(s._replace(dimension="", value=""), i) for i, s in enumerate(self.registry)]
-        self.parent = np.array(parents, np.int64)
+        self.parent = np.array([self._parent(i, subject) for i, subject in enumerate(self.registry)], np.int64)
+
+    def _parent(self, row: int, subject: Subject) -> int:
+        """Whose scores a comparison borrows until it has its own: those of all traffic (of a cohort, against its past);
+        of a signal of all traffic, those of the first signal of its kind."""
+        whole = subject._replace(dimension="", value="")
+        if whole not in self.rows:
+            past = (other for other in self.rows if other[:3] == whole[:3])
+            return self.rows[next(past, subject)]
+        if subject.dimension:
+            return self.rows[whole]
+        return self._kinds.setdefault((self.kind_of(subject.signal), subject.baseline), row)
 
     # -- judging -------------------------------------------------------------------------------------------------
 
-    def judge(self, start: int, panes: Panes, budget: Budget) -> Window:
+    def judge(self, start: int, panes: Panes, budget: Budget, season: Season = no_season, healthy: Healthy = always) -> Window:
         """Judge the window that begins at `start`; it becomes the last one of the course."""
         calibration, self.fresh = self.calibration, None
         traffic = panes[ALL].n if ALL in panes else 0
@@ -80,20 +94,20 @@ class Course:
             self.history.remember(window)
             self.last = window
             return window
-        self.fresh = calibration.tally(panes)
-        now = self.fresh if self._carry is None else add_tallies(self._carry, self.fresh)
+        self.fresh = calibration.see(start, panes, season, healthy)
+        now = self.fresh if self._carry is None else self._carry.add(self.fresh)
         waited = self._waited + 1
-        over = (now.n >= ENOUGH) | (waited >= PATIENCE)
+        over = now.enough(ENOUGH) | (waited >= PATIENCE)
         self._fill(window, calibration, now, np.where(over, waited, -waited), budget)
         self._carry, self._waited = now.where(~over), np.where(over, 0, waited)
         self.history.remember(window)
         self.last = window
         return window
 
-    def _fill(self, window: Window, calibration: Calibration, now: Tally, waited: NDArray[np.int64], budget: Budget) -> None:
+    def _fill(self, window: Window, calibration: Calibration, seen: Seen, waited: NDArray[np.int64], budget: Budget) -> None:
         """Scores, ranks, evidence and effects of the comparisons in force; `waited` (C,) as `Window` has it."""
-        index, traits, base = calibration.index, calibration.traits, calibration.base
-        mean, enough = now.mean(), now.n >= ENOUGH
+        index, traits, now, base = calibration.index, calibration.traits, seen.now, calibration.against(seen)
+        mean, enough = now.mean(), seen.enough(ENOUGH)
         found = window_scores(
             base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
             base.mean, base.variance, base.n, mean, now.variance(), now.n, traits.evaluation,
@@ -101,14 +115,17 @@ class Course:
         self.spoke[index] = np.where(enough, found.spoke, -1)
         scores = np.where(enough, found.decades, np.nan)
         p, calibrated = self.history.rank(window.start, scores, index, self.parent[index])
-        h = thresholds(self.history.vif[index], budget.comparisons, budget.windows, budget.at_most)
-        before = self._before(index, "evidence", 0.0)
+        window.factor = factor(calibration.pool, budget.comparisons, budget.at_most, budget.windows * WINDOW / DAY)
+        h = thresholds(self.history.vif[index], budget.comparisons, budget.windows, budget.at_most) * window.factor
+        before = self._before(index, "evidence", 0.0, window.start)
         evidence = step(before, p, CAP * h)
-        since = np.where(before > 0, self._before(index, "since", 0), window.start - (np.abs(waited) - 1) * WINDOW)
+        begun = self._before(index, "since", 0, window.start)
+        since = np.where(before > 0, begun, window.start - (np.abs(waited) - 1) * WINDOW)
         since = np.where(evidence > 0, since, 0).astype(np.int64)
-        self._grow_evidence(before > 0, evidence > 0, now)
+        self._grow_evidence(before > 0, evidence > 0, seen)
         js, smd, floors = effects(base, traits, now)
-        _, _, lasting = effects(base, traits, self.grown or now)
+        grown = self.grown or seen
+        _, _, lasting = effects(calibration.against(grown), traits, grown.now)
         share = np.take_along_axis(now.cells, (traits.k - 1)[:, None], 1)[:, 0] / np.maximum(now.n, 1)
         verdict = np.select(
             [now.n == 0, ~enough, ~calibrated, evidence >= h],
@@ -123,20 +140,22 @@ class Course:
         for name, values in columns.items():
             getattr(window, name)[index] = values
 
-    def _grow_evidence(self, before: NDArray[np.bool_], after: NDArray[np.bool_], now: Tally) -> None:
+    def _grow_evidence(self, before: NDArray[np.bool_], after: NDArray[np.bool_], now: Seen) -> None:
         """Add the last window to what was seen since the change, which began with it where there was no evidence."""
         assert self.fresh is not None
         new = now.where(after & ~before)
         if self.grown is None:
             self.grown = new
         else:
-            self.grown = add_tallies(add_tallies(self.grown, self.fresh).where(after & before), new)
+            self.grown = self.grown.add(self.fresh).where(after & before).add(new)
 
-    def _before(self, index: NDArray[np.int64], name: str, default: float) -> NDArray[np.float64]:
+    def _before(self, index: NDArray[np.int64], name: str, default: float, start: int) -> NDArray[np.float64]:
+        """What the last window had, as it counts for the window at `start`."""
         out = np.full(len(self.registry), default)
         if self.last is not None:
             values = getattr(self.last, name)
             out[: len(values)] = values
+            out[[row for row, at in self.restarts.items() if self.last.start < at <= start]] = default
         return out[index]
 
     # -- learning ------------------------------------------------------------------------------------------------
@@ -145,6 +164,7 @@ class Course:
         """Judge with a new calibration from now on; what waited for more values is dropped with the old cells."""
         self.grow()
         self.calibration = calibration
+        self.restarts |= calibration.restarts
         self._carry = self.grown = None
         self._waited = np.zeros(len(calibration.index), np.int64)
 
@@ -174,50 +194,50 @@ class Course:
         if self.last is None or self.last.calibration != self.calibration.start:
             return
         index, until = self.calibration.index, self.last.start + WINDOW
-        waited = self._before(index, "waited", 0)
+        waited = self._before(index, "waited", 0, until)
         self._waited = np.where(waited < 0, -waited, 0).astype(np.int64)
-        self._carry = self._sum(until - PATIENCE * WINDOW, until - self._waited * WINDOW, until, self.calibration.tally({}))
+        self._carry = self._sum(until - PATIENCE * WINDOW, until - self._waited * WINDOW, until, self.calibration.nothing())
         self._grow_again()
 
     def _grow_again(self) -> None:
         """What was seen since each change: what the calibration inherited, and what it judged itself."""
         assert self.calibration is not None and self.last is not None
-        since, until = self._before(self.calibration.index, "since", 0), self.last.start + WINDOW
-        begun = self.calibration.tally({})
+        until = self.last.start + WINDOW
+        since = self._before(self.calibration.index, "since", 0, until)
+        begun = self.calibration.nothing()
         if self.calibration.inherited is not None:
-            when, tally = self.calibration.inherited
-            begun = tally.where((when == since) & (since > 0))
+            when, seen = self.calibration.inherited
+            begun = seen.where((when == since) & (since > 0))
         self.grown = self._sum(self.calibration.start, np.where(since > 0, since, until), until, begun)
 
-    def _sum(self, earliest: int, since: NDArray[np.int64], until: int, total: Tally) -> Tally:
+    def _sum(self, earliest: int, since: NDArray[np.int64], until: int, total: Seen) -> Seen:
         """`total` and what each comparison saw from its own `since` (C,) to `until`, in windows that the calibration judged.
 
         One after the other, as `judge` adds them: sums of fractions come out the same to the bit.
         """
         assert self.calibration is not None
-        for start, tally in reversed(self.calibration.seen(earliest, until)):
-            total = add_tallies(total, tally.where(since <= start))
+        for start, seen in reversed(self.calibration.seen(earliest, until)):
+            total = total.add(seen.where(since <= start))
         return total
 
-    def inherit(self, windows: Iterable[tuple[int, Panes]]) -> None:
+    def inherit(self, windows: Iterable[tuple[int, Panes]], season: Season, healthy: Healthy) -> None:
         """Count what was seen since changes that are older than the calibration in force, in its own cells.
 
         `windows`: those before it, from `earliest` on.
         """
         assert self.calibration is not None
-        since = self._before(self.calibration.index, "since", 0).astype(np.int64)
-        total = self.calibration.tally({})
+        since = self._before(self.calibration.index, "since", 0, self.calibration.start).astype(np.int64)
+        total = self.calibration.nothing()
         for start, panes in windows:
-            total = add_tallies(total, self.calibration.tally(panes).where((since > 0) & (since <= start)))
+            seen = self.calibration.see(start, panes, season, healthy)
+            total = total.add(seen.where((since > 0) & (since <= start)))
         self.calibration.inherited = (since, total)
         self._grow_again()
 
-    @property
-    def earliest(self) -> int | None:
-        """Start of the oldest change that there is evidence of; None without any."""
-        if self.last is None or not (self.last.since > 0).any():
-            return None
-        return int(self.last.since[self.last.since > 0].min())
+    def earliest(self, start: int) -> int | None:
+        """Start of the oldest change that there is evidence of before the window at `start`; None without any."""
+        since = self._before(np.arange(len(self.registry)), "since", 0, start)
+        return int(since[since > 0].min()) if (since > 0).any() else None
 
     def latest(self) -> NDArray[np.float64] | None:
         """Effect over its floor (C,) in the last hour alone, where the calibration judged all of it."""
@@ -228,9 +248,9 @@ class Course:
         if self.fresh is None or len(before) < HOUR // WINDOW - 1:
             return None
         total = self.fresh
-        for _, tally in before:
-            total = add_tallies(total, tally)
-        return effects(self.calibration.base, self.calibration.traits, total, unbiased=True)[2]
+        for _, seen in before:
+            total = total.add(seen)
+        return effects(self.calibration.against(total), self.calibration.traits, total.now, unbiased=True)[2]
 
 
 def effects(

@@ -2,17 +2,18 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Literal
 
 import msgspec
 import numpy as np
 
-from detectors.calibration import ALL, Calibration, Declared, Slice, Subject
+from detectors.calibration import ALL, Calibration, Declared, Part, Season, Slice, Subject, others
 from detectors.course import Course
 from detectors.measured import SPOKE, Measured, explain, measure
 from records.finding import Finding, Reasons, Span
 from records.pane import Pane, merge_all
-from records.window import HOUR, WINDOW, Code, Window
+from records.window import DAY, HOUR, WINDOW, Code, Window
 
 Source = Callable[[Slice, int, int], Iterable[Pane]]
 """The stored 5-minute panes of a slice between two times, in order."""
@@ -28,8 +29,8 @@ def finding_id(application: str, subject: Subject, since: int, horizon: str = "5
 class Episodes:
     """Open findings of one application by registry row; `update` follows them through one more judged window."""
 
-    def __init__(self, application: str, declared: Declared, source: Source, fixed: frozenset[str]):
-        self.application, self.declared, self.source, self.fixed = application, declared, source, fixed
+    def __init__(self, application: str, declared: Declared, source: Source, season: Season):
+        self.application, self.declared, self.source, self.season = application, declared, source, season
         self.open: dict[int, Finding] = {}
         self.silent: Finding | None = None
         self._merged: dict[tuple[Slice, int], Pane] = {}
@@ -54,11 +55,8 @@ class Episodes:
         """All findings that are open."""
         return [*self.open.values(), *([self.silent] if self.silent else [])]
 
-    def close(self, course: Course, row: int, at: int) -> Finding:
-        """End a finding because somebody said what it was; its evidence starts anew."""
-        if course.last is not None:
-            course.last.evidence = course.last.evidence.copy()
-            course.last.evidence[row] = 0.0
+    def close(self, row: int, at: int) -> Finding:
+        """End a finding because somebody said what it was, or because what it compares means something else now."""
         return msgspec.structs.replace(self.open.pop(row), ended=at)
 
     def update(self, course: Course, window: Window) -> list[Finding]:
@@ -69,8 +67,9 @@ class Episodes:
             return changed
         mine = np.flatnonzero(np.isin(calibration.index, [*np.flatnonzero(window.verdict == Code.SMALL), *self.open]))
         if len(mine):
-            latest, base, traits = course.latest(), calibration.base, calibration.traits
-            measured = measure(base.select(mine), traits.select(mine), (course.grown or calibration.tally({})).select(mine))
+            latest, grown = course.latest(), course.grown or calibration.nothing()
+            base, traits = calibration.against(grown), calibration.traits
+            measured = measure(base.select(mine), traits.select(mine), grown.now.select(mine))
             for j, i in enumerate(mine.tolist()):
                 lately = None if latest is None else float(latest[i])
                 changed.append(self._follow(course, calibration, i, window, lately, measured, j))
@@ -126,7 +125,7 @@ class Episodes:
         return Finding(
             id=finding_id(self.application, subject, since), application=self.application,
             slice={subject.dimension: subject.value} if subject.dimension else {}, signal=subject.signal,
-            baseline=subject.baseline, comparison="skew" if subject.baseline in self.fixed else "drift", horizon="5m",
+            baseline=subject.baseline, comparison=calibration.part_of(i)[0].against.comparison, horizon="5m",
             window=Span(window.start, end), since=since, n=int(m.now.n[j]), reference_n=int(m.base.cells[j].sum()),
             effect=effect, times_floor=times, p=float(10.0 ** np.nan_to_num(window.log_p[row])),
             evidence=float(window.evidence[row]), threshold=float(window.threshold[row]), verdict=verdict,
@@ -140,7 +139,18 @@ class Episodes:
         """Reasons, and the effects that need whole histograms, from the panes since the change."""
         part, row = calibration.part_of(i)
         signal = self.declared(part.cells.names[row])
+        if part.against.moves:
+            part = replace(part, base=self._beside(part, since, until))
         return explain(part, row, signal, m, j, self._pane(part.slice, since, until), self._pane(ALL, since, until))
+
+    def _beside(self, part: Part, since: int, until: int) -> Pane:
+        """What a moving baseline was since a change (of a season: of its last day)."""
+        if part.against.kind == "cohort":
+            wanted = [(part.against.dimension, part.against.against)] if part.against.against else [ALL, part.slice]
+            return others(part.against, part.slice, {where: self._pane(where, since, until) for where in wanted})
+        hours = range(max(since // HOUR * HOUR, until - DAY), until, HOUR)
+        earlier = [held for hour in hours for _, held in self.season(part.against, hour)]
+        return merge_all(held[part.slice] for held in earlier if part.slice in held)
 
     def _pane(self, where: Slice, since: int, until: int) -> Pane:
         """The panes of a slice since a change, merged."""

@@ -4,12 +4,13 @@ The evidence of `course` says when production became less like its reference; th
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import msgspec
 import numpy as np
 
 from detectors.budget import thresholds
-from detectors.calibration import ALL, Calibration, Declared, Panes, Subject, concatenate
+from detectors.calibration import ALL, Calibration, Declared, Panes, Subject, always, no_season, others
 from detectors.course import Budget, Course
 from detectors.episodes import Source, finding_id
 from detectors.measured import SPOKE, Measured, explain, measure
@@ -41,21 +42,23 @@ class Standing:
         The nominal tail with production's own wobble, shared out over every look of the period at every comparison.
         """
         calibration = course.calibration
-        if calibration is None or not calibration.is_fixed.any():
+        if calibration is None or not calibration.stands.any():
             return []
-        panes = {part.slice: merge_all(hours(part.slice, end - DAY, end)) for part in calibration.parts}
-        panes[ALL] = panes.get(ALL) or merge_all(hours(ALL, end - DAY, end))
-        now = concatenate([part.cells.tally(panes[part.slice]) for part in calibration.parts])
-        base, traits = calibration.base, calibration.traits
+        standing = [part for part in calibration.parts if part.against.stands]
+        wanted = {ALL, *(part.slice for part in standing)}
+        wanted |= {(p.against.dimension, p.against.against) for p in standing if p.against.against}
+        panes = {where: merge_all(hours(where, end - DAY, end)) for where in sorted(wanted)}
+        seen = calibration.see(end - DAY, panes, no_season, always)
+        now, base, traits = seen.now, calibration.against(seen), calibration.traits
         scores = window_scores(
             base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
             base.mean, base.variance, base.n, now.mean(), now.variance(), now.n, traits.evaluation,
         )  # fmt: skip
         looks = budget.windows * WINDOW / HOUR
-        h = float(thresholds(np.ones(1), int(calibration.is_fixed.sum()), looks, budget.at_most)[0])
+        h = float(thresholds(np.ones(1), int(calibration.stands.sum()), looks, budget.at_most)[0])
         m = measure(base, traits, now)
         changed = []
-        for i in np.flatnonzero(calibration.is_fixed).tolist():
+        for i in np.flatnonzero(calibration.stands).tolist():
             row = int(calibration.index[i])
             was = self.open.get(row)
             share = 0.5 if was else 1.0  # what holds is let go only when it is clearly over
@@ -79,7 +82,8 @@ class Standing:
         return Finding(
             id=finding_id(self.application, subject, since, HORIZON), application=self.application,
             slice={subject.dimension: subject.value} if subject.dimension else {}, signal=subject.signal,
-            baseline=subject.baseline, comparison="skew", horizon=HORIZON, window=Span(end - DAY, end), since=since,
+            baseline=subject.baseline, comparison=calibration.part_of(i)[0].against.comparison, horizon=HORIZON,
+            window=Span(end - DAY, end), since=since,
             n=int(m.now.n[i]), reference_n=int(m.base.cells[i].sum()),
             effect=(was.effect if was else {}) | m.effects_of(i),
             times_floor=float(m.floors[i]), p=10.0 ** -min(decades, 300.0), evidence=decades, threshold=h,
@@ -90,6 +94,8 @@ class Standing:
     def _explained(self, finding: Finding, calibration: Calibration, i: int, m: Measured, panes: Panes) -> Finding:
         part, row = calibration.part_of(i)
         pane, everybody = panes[part.slice], panes[ALL]
+        if part.against.kind == "cohort":
+            part = replace(part, base=others(part.against, part.slice, panes))
         why, distances = explain(part, row, self.declared(finding.signal), m, i, pane, everybody)
         why = msgspec.structs.replace(why, spoke=finding.reasons.spoke)
         return msgspec.structs.replace(finding, reasons=why, effect={**finding.effect, **distances})

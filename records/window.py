@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 WINDOW = 5 * MINUTE
 """Length of a window of verdicts, microseconds of event time."""
-VERSION = 1
+VERSION = 2
 
 
 class Code(IntEnum):
@@ -38,7 +39,7 @@ class Window:
     n: values judged; value: their mean, or the share of the last cell; score, log_p, evidence, threshold: decades;
     js, smd: effects of this window alone; floors: effect over its floor, since the change where one is open;
     since: start of the first window of the present evidence, 0 where there is none; waited: windows that n was
-    gathered over, negative while it still waits.
+    gathered over, negative while it still waits. `factor`: what all thresholds were raised by, in common.
     """
 
     start: int
@@ -56,6 +57,7 @@ class Window:
     since: NDArray[np.int64]
     waited: NDArray[np.int8]
     verdict: NDArray[np.uint8]
+    factor: float = 1.0
 
     @classmethod
     def blank(cls, start: int, calibration: int, traffic: int, size: int) -> "Window":
@@ -69,20 +71,24 @@ class Window:
         )
 
 
-_ARRAYS = [field.name for field in fields(Window)][3:]
+_ARRAYS = [field.name for field in fields(Window)][3:-1]
 _DTYPES = {"evidence": "<f8", "since": "<i8", "waited": "i1", "verdict": "u1"}
 
 
 def encode_window(window: Window) -> bytes:
     arrays = [getattr(window, name).astype(_DTYPES.get(name, "<f4")).tobytes() for name in _ARRAYS]
-    blob = msgspec.msgpack.encode([VERSION, window.start, window.calibration, window.traffic, arrays])
+    blob = msgspec.msgpack.encode([VERSION, window.start, window.calibration, window.traffic, arrays, window.factor])
     return zstandard.ZstdCompressor(level=3).compress(blob)
 
 
 def decode_window(data: bytes) -> Window:
     """The inverse of `encode_window`; StoreError where a newer version wrote it."""
-    version, start, calibration, traffic, arrays = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(data))
-    if version != VERSION:
+    packed = zstandard.ZstdDecompressor().decompress(data)
+    version, start, calibration, traffic, arrays, *factor = msgspec.msgpack.decode(packed)
+    if version > VERSION:
         raise StoreError(f"a window of format {version} was found, this version reads {VERSION}: upgrade plumbline")
-    values = (np.frombuffer(a, _DTYPES.get(name, "<f4")) for name, a in zip(_ARRAYS, arrays, strict=True))
-    return Window(start, calibration, traffic, *values)
+    values: list[Any] = [np.frombuffer(a, _DTYPES.get(name, "<f4")) for name, a in zip(_ARRAYS, arrays, strict=True)]
+    window = Window(start, calibration, traffic, *values)
+    if factor:
+        window.factor = factor[0]
+    return window

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from detectors import two_files
-from detectors.calibration import Calibration, Part, Slice, Traits
+from detectors.baselines import Baseline
+from detectors.calibration import Calibration, Panes, Part, Seen, Slice, Traits, always, no_season
 from detectors.cells import CELLS, NEVER_SEEN, OUT_OF_RANGE, Tally, make_cells
 from detectors.course import effects, ratios
 from detectors.effects import shares
@@ -31,6 +32,7 @@ from signals.dynamic import declare
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 BASELINE = "reference"
+_FIXED = Baseline(BASELINE, "fixed", "skew")
 ENOUGH = 30
 """Values that either side needs to be compared."""
 EXPECTED = 5.0
@@ -85,13 +87,13 @@ def compare(reference: File, current: File, false_alarm_rate: float) -> Comparis
     nothing can be compared.
     """
     parts = list(_parts(reference, current))
-    calibration = Calibration(0, parts, declaration, frozenset([BASELINE]))
+    calibration = Calibration(0, parts, declaration)
     windows, width = _windows(reference, current)
     everything = np.ones(len(calibration.index), bool)
     for panes in windows.values():
-        calibration.add(calibration.tally(panes), everything)
+        calibration.add(_seen(calibration, panes), everything)
     calibration.refresh()
-    now = calibration.tally(current.panes)
+    now = _seen(calibration, current.panes).now
     base, traits = calibration.base, calibration.traits
     weight = np.concatenate([_weights(part, reference, current) for part in parts] or [np.empty(0)])
     few = (base.cells.sum(1) * weight < ENOUGH) | (now.n * weight < ENOUGH)
@@ -114,6 +116,10 @@ def compare(reference: File, current: File, false_alarm_rate: float) -> Comparis
     )  # fmt: skip
 
 
+def _seen(calibration: Calibration, panes: Panes) -> Seen:
+    return calibration.see(0, panes, no_season, always)
+
+
 # -- what is compared ------------------------------------------------------------------------------------------------
 
 
@@ -132,7 +138,7 @@ def _parts(reference: File, current: File) -> Iterator[Part]:
             lowest=cells.lowest[:size], highest=cells.highest[:size],
         )  # fmt: skip
         named = replace(base, labels={**now.labels, **base.labels})
-        yield Part(*where, BASELINE, named, cells, np.arange(row, row + size))
+        yield Part(*where, _FIXED, named, cells, np.arange(row, row + size))
         row += size
 
 

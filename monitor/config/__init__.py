@@ -1,12 +1,12 @@
 """Configuration: plumbline.yaml and PLUMBLINE_ variables, as frozen types. Durations are microseconds."""
 
 from monitor.config.base import Address, is_loopback
+from monitor.config.baselines import Baseline
 from monitor.config.duration import format_duration, parse_duration
 from monitor.config.loader import load, parse
 from monitor.config.models import (
     WINDOW,
     ApplicationConfig,
-    Baseline,
     Config,
     Match,
     Receiver,

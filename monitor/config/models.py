@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from alerts import rules as alerting
 from monitor.config.base import LATER, Address, Model, is_loopback, parse_address
+from monitor.config.baselines import Baseline, Comparison, Name, Slice
 from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero, format_duration
 from monitor.config.stream import Sasl, Tls, kafka_or_embedded, servers, tls_or_none
 from streams.broker import Broker
@@ -31,17 +32,9 @@ WINDOW = 5 * MINUTE
 """Verdicts are reached on windows of this length, microseconds."""
 
 Role = Literal["ingest", "read", "admin"]
-Comparison = Literal["skew", "drift", "cohort"]
 Severity = Literal["info", "warning", "critical"]
 EvaluationName = Literal["exact_match", "numeric_match", "token_f1", "rouge_l", "bleu"]
 _PACKAGES = {"rouge_l": "rouge_score", "bleu": "sacrebleu"}
-SLICES = ("model", "prompt_version", "prompt_name", "provider", "operation", "finish_reason")
-
-
-def _plain_name(text: str) -> str:
-    if not text.isprintable() or text != text.strip():
-        raise ValueError("expected a name without control characters or spaces around it")
-    return text
 
 
 def _no_boolean(value: Any) -> Any:
@@ -52,12 +45,6 @@ def _no_boolean(value: Any) -> Any:
 
 def _unlike_default(value: Any) -> Any:
     return None if value == "default" else value
-
-
-def _slice(name: str) -> str:
-    if name in SLICES or (name.startswith("tags.") and len(name) > 5):
-        return name
-    raise ValueError(f"expected tags.<name> or one of {', '.join(SLICES)}")
 
 
 def _signal(name: str) -> str:
@@ -125,7 +112,6 @@ def _bearer(secret: SecretStr) -> SecretStr:
     raise ValueError("expected at least 16 printable characters without spaces")
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=128), AfterValidator(_plain_name)]
 Number = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, BeforeValidator(_no_boolean), Field(ge=0, allow_inf_nan=False)]
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=128)]
@@ -158,34 +144,10 @@ class Token(Model):
     roles: Annotated[tuple[Role, ...], Unique, Field(min_length=1)]
 
 
-class Baseline(Model):
-    """What production is compared with: one of the keys."""
-
-    planned: ClassVar[tuple[str, ...]] = ("seasonal", "cohort")
-    reference: Name | None = Field(default=None, description="a reference distribution by name: skew")
-    trailing: Duration | None = Field(default=None, description="production's own past of this length: drift")
-
-    @model_validator(mode="after")
-    def _one(self) -> "Baseline":
-        if (self.reference is None) == (self.trailing is None):
-            raise ValueError("expected exactly one of reference or trailing")
-        return self
-
-    @property
-    def name(self) -> str:
-        """As findings name it: `reference evalset` or `trailing 7d`."""
-        return f"trailing {format_duration(self.trailing)}" if self.trailing else f"reference {self.reference}"
-
-    @property
-    def comparison(self) -> Comparison:
-        """Which comparison this is."""
-        return "drift" if self.trailing else "skew"
-
-
 class ApplicationConfig(Model):
     """How one application is watched."""
 
-    slices: Annotated[tuple[Annotated[str, AfterValidator(_slice)], ...], Unique] = ("model", "prompt_version")
+    slices: Annotated[tuple[Slice, ...], Unique] = ("model", "prompt_version")
     horizons: Annotated[tuple[Annotated[Duration, AfterValidator(_horizon)], ...], Unique, Field(min_length=1)] = (
         WINDOW,
         HOUR,
@@ -199,6 +161,13 @@ class ApplicationConfig(Model):
         "numeric_match",
         "token_f1",
     )
+
+    @model_validator(mode="after")
+    def _cohorts(self) -> "ApplicationConfig":
+        for baseline in self.baselines:
+            if baseline.cohort and baseline.cohort.slice not in self.slices:
+                raise ValueError(f"expected {baseline.cohort.slice} among slices: a cohort compares its values")
+        return self
 
 
 class Match(Model):

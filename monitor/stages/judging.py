@@ -1,29 +1,33 @@
 """Windows that closed become verdicts: one `Judge` an application drives its course, and takes it back for late data."""
 
-from collections.abc import Iterator, Mapping
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import groupby
+from operator import itemgetter
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from detectors.calibration import Calibration, Panes, Slice, Subject, learn
+from detectors.calibration import Calibration, Panes, Slice, Subject, learn, longest
 from detectors.calibration_codec import decode_calibration, encode_calibration
+from detectors.common_factor import Span
 from detectors.course import Budget, Course
 from detectors.episodes import TRAFFIC, Episodes, Source
 from detectors.standing import HORIZON, Standing
+from monitor.stages import learning
+from monitor.stages.learning import Newcomers, Seasons, compared, windows
 from monitor.state import State
-from monitor.store import alerts, courses, findings, panes, references
+from monitor.store import alerts, courses, findings, panes
 from monitor.store.courses import Comparison
 from records.alert import Mark
 from records.finding import Finding
-from records.pane import Pane, merge
+from records.pane import Pane
 from records.pane_codec import decode_pane
 from records.window import DAY, HOUR, WINDOW, Code, Window, decode_window, encode_window
 
-FIRST_DAY = (24, 48, 96, 192)
-"""Windows after which the baseline of a new application is learned anew; from then on once a day."""
 HISTORY = 14 * DAY
 EVER = 2**62
 _Stretch = tuple[int, int, int]
@@ -36,11 +40,14 @@ class Judge:
     def __init__(self, state: State, c: Connection, application: str, judged: int):
         self.state, self.application = state, application
         self.config = state.application(application)
-        self.references = self._references(c)
+        self.compared = compared(c, application, self.config, judged, None)
         known = courses.comparisons(c, application)
-        self.course = Course([Subject(row.dimension, row.value, row.signal, row.baseline) for row in known])
+        subjects = [Subject(row.dimension, row.value, row.signal, row.baseline) for row in known]
+        self.course = Course(subjects, self._kind)
         self.stored = len(known)
-        self.episodes = Episodes(application, state.declaration, self._source(c), frozenset(self.references))
+        self.seasons, self.newcomers = Seasons(application), Newcomers()
+        self.newest = courses.newest_calibration(c, application)
+        self.episodes = Episodes(application, state.declaration, self._source(c), self.seasons.reader(c))
         self.standing = Standing(application, state.declaration)
         self.sick: dict[str, _Stretch] = {}
         self.marks: Mapping[str, Mark] = {}
@@ -55,16 +62,17 @@ class Judge:
 
     def judge(self, c: Connection, start: int, window_panes: Panes, budget: Budget) -> list[Finding]:
         """Judge one window whose panes are stored; what changed of the findings is stored and comes back."""
-        self.episodes.source = self._source(c)
+        self.episodes.source, self.episodes.season = self._source(c), self.seasons.reader(c)
         changed = self._heed_marks(c, start)
-        self._learn(c, start)
-        window = self.course.judge(start, window_panes, budget)
+        changed += self._learn(c, start)
+        window = self.course.judge(start, window_panes, budget, self.seasons.reader(c), self._healthy)
+        self.newcomers.note(self.course.calibration, start, window_panes)
         changed += self.episodes.update(self.course, window)
         courses.put_row(c, self.application, start, 1, encode_window(window))
         findings.put(c, changed)
         moved, calibration = self._note(changed), self.course.calibration
         if calibration is not None and self.course.fresh is not None:
-            calibration.extend(start, self.course.fresh, self._healthy(start, calibration.index))
+            calibration.extend(start, self.course.fresh, self._healthy(start, calibration.index, WINDOW))
             if moved:
                 calibration.rebuild(start + WINDOW, self._healthy)
         return changed
@@ -87,6 +95,7 @@ class Judge:
         Where nothing changed, the same windows and findings come out to the bit.
         """
         start = max(start, self.first)
+        self.seasons.forget()
         others = budget.comparisons - self.comparisons
         before = {f.id: f for f in findings.since(c, self.application, start + 1) if f.horizon != HORIZON}
         again = {at for at, _ in courses.rows(c, self.application, start, until)}
@@ -96,7 +105,8 @@ class Judge:
         after: dict[str, Finding] = {}
         for at in sorted(again):
             share = replace(budget, comparisons=max(others + self.comparisons, 1))
-            after |= {f.id: f for f in self.judge(c, at, self._window(c, at), share)}
+            held = next((found for _, found in windows(c, self.application, at, at + WINDOW)), {})
+            after |= {f.id: f for f in self.judge(c, at, held, share)}
         after = {f.id: f for f in open_then} | after
         revised = []
         for id_, was in before.items():
@@ -112,44 +122,83 @@ class Judge:
     # -- learning ------------------------------------------------------------------------------------------------
 
     def _due(self, start: int) -> bool:
-        """Whether a time to learn lies between the calibration in force and `start`."""
-        last = self.course.calibration.start if self.course.calibration else self.first
-        if start // DAY > last // DAY and start - self.first >= FIRST_DAY[0] * WINDOW:
+        """Whether it is time to learn from the windows before `start`."""
+        calibration = self.course.calibration
+        last = calibration.start if calibration else self.first
+        if learning.scheduled(start, self.first, last):
             return True
-        return any(last < self.first + age * WINDOW <= start for age in FIRST_DAY)
+        if calibration is None or start - self.first < learning.NEWCOMERS_AFTER:
+            return False
+        new = start % HOUR == 0 and start - last >= learning.NEWCOMERS_AFTER and self.newcomers.enough()
+        return new or self._definitions(calibration.signals) != calibration.definitions
 
-    def _learn(self, c: Connection, start: int) -> None:
-        """Adopt a new calibration where one is due: the one that was learned then, or one learned now."""
-        if not self._due(start):
-            return
-        blob = courses.calibration_at(c, self.application, start)
+    def _definitions(self, signals: Iterable[str]) -> dict[str, str]:
+        return self.compared.definitions(self.state.declaration, signals)
+
+    def _learn(self, c: Connection, start: int) -> list[Finding]:
+        """Adopt the calibration that was learned at `start`, or learn one where that is due; findings that ended with it."""
+        blob = None
+        if self.newest is not None and start <= self.newest:
+            blob = courses.calibration_at(c, self.application, start)
+        else:
+            self.compared = compared(c, self.application, self.config, start, self.compared)
+            if self._due(start):
+                blob = self._learn_anew(c, start)
         if blob is None:
-            trailing = [(b.name, b.trailing) for b in self.config.baselines if b.trailing]
-            length = max((length for _, length in trailing), default=7 * DAY)
-            calibration = learn(
-                start, lambda: self._windows(c, start - length, start), self.references, [name for name, _ in trailing],
-                self.state.declaration, self.course.register, self._healthy,
-            )  # fmt: skip
-            new = self.course.registry[self.stored :]
-            courses.add_comparisons(c, self.application, [Comparison(self.stored + i, *s) for i, s in enumerate(new)])
-            self.stored = len(self.course.registry)
-            self.course.grow()
-            self.course.history.measure(start)
-            blob = encode_calibration(calibration, self.course.history)
-            courses.put_calibration(c, self.application, start, blob)
+            return []
         self.course.adopt(self._decoded(blob))
-        if (earliest := self.course.earliest) is not None:
-            self.course.inherit(self._windows(c, earliest, start))
+        self.newcomers.clear()
+        anew = [row for row in self.episodes.open if self.course.restarts.get(row) == start]
+        changed = [self.episodes.close(row, start) for row in anew]
+        if (earliest := self.course.earliest(start)) is not None:
+            older = windows(c, self.application, earliest, start)
+            self.course.inherit(older, self.seasons.reader(c), self._healthy)
+        return changed
+
+    def _learn_anew(self, c: Connection, start: int) -> bytes:
+        baselines, before = list(self.compared.baselines.values()), self.course.calibration
+        since = start - longest(baselines)
+        calibration = learn(
+            start, lambda: windows(c, self.application, since, start), self.compared.fixed, baselines,
+            self.state.declaration, self.course.register, self._healthy, self.seasons.reader(c),
+        )  # fmt: skip
+        new = self.course.registry[self.stored :]
+        courses.add_comparisons(c, self.application, [Comparison(self.stored + i, *s) for i, s in enumerate(new)])
+        self.stored = len(self.course.registry)
+        self.course.grow()
+        calibration.definitions = self._definitions(calibration.signals)
+        if before is not None:
+            again = learning.redefined(before, calibration.definitions, self.course.registry)
+            recent = {row: at for row, at in before.restarts.items() if at > start - HISTORY}
+            calibration.restarts = recent | dict.fromkeys(again, start)
+            self.course.history.forget(np.array(again, np.int64), -EVER, start)
+        self.course.history.measure(start)
+        calibration.pool = learning.luck(c, self.application, start, self._incidents(c, start))
+        blob = encode_calibration(calibration, self.course.history)
+        courses.put_calibration(c, self.application, start, blob)
+        self.newest = start
+        return blob
 
     def _decoded(self, blob: bytes) -> Calibration:
         self.course.grow()
         register, history = self.course.register, self.course.history
-        return decode_calibration(blob, self.state.declaration, register, frozenset(self.references), history)
+        return decode_calibration(blob, self.state.declaration, register, self.compared.baselines, history)
 
-    def _healthy(self, start: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which comparisons were not within a finding in a window."""
-        sick = [row for row, since, ended in self.sick.values() if since <= start < ended]
+    def _kind(self, name: str) -> object:
+        """Which signals resemble each other enough to borrow scores."""
+        signal = self.state.declaration(name)
+        return signal.kind, signal.family == "judged", signal.worse
+
+    def _healthy(self, start: int, rows: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
+        """Which comparisons were not within a finding in a stretch of time."""
+        sick = [row for row, since, ended in self.sick.values() if since < start + length and start < ended]
         return ~np.isin(rows, sick)
+
+    def _incidents(self, c: Connection, start: int) -> list[Span]:
+        """When the application had findings lately that nobody called false."""
+        lately = findings.since(c, self.application, start - HISTORY)
+        real = [f for f in lately if f.verdict == "finding" and f.horizon != HORIZON and self.marks.get(f.id) != "false_alarm"]
+        return [(f.since, f.ended or EVER) for f in real]
 
     def _note(self, changed: list[Finding]) -> bool:
         """Follow which stretches are not healthy; whether any of them began or ended."""
@@ -179,7 +228,8 @@ class Judge:
         new = marks.keys() - self.marks.keys()
         self._resume(c, start, None)
         over = [row for row, f in self.episodes.open.items() if f.id in new and marks[f.id] != "real"]
-        return [self.episodes.close(self.course, row, start) for row in over]
+        self.course.restarts |= dict.fromkeys(over, start)
+        return [self.episodes.close(row, start) for row in over]
 
     # -- reading back --------------------------------------------------------------------------------------------
 
@@ -191,25 +241,40 @@ class Judge:
             self.standing.restore(self.course, [f for f in lasting if f.ended is None and f.horizon == HORIZON])
             open_findings = [f for f in lasting if f.ended is None and f.horizon != HORIZON]
             self.sick = {f.id: stretch for f in lasting if (stretch := self._stretch(f)) is not None}
+            called = [f for f in lasting if f.ended and self.marks.get(f.id) in ("false_alarm", "accepted")]
+            known = [(row, f.ended or 0) for f in called if (row := self.course.rows.get(subject_of(f))) is not None]
+            self.course.restarts = dict(sorted(known, key=lambda restart: restart[1]))
         self.course.calibration = None
+        self.newcomers.clear()
         blob = courses.calibrations(c, self.application, start - WINDOW)
         if blob is not None:
             self.course.adopt(self._decoded(blob))
         if (calibration := self.course.calibration) is not None:
-            judged = dict.fromkeys(
-                (at for at, _ in courses.rows(c, self.application, calibration.start, start)), calibration.tally({})
-            )
-            judged |= {at: calibration.tally(held) for at, held in self._windows(c, calibration.start, start)}
-            for at in sorted(judged):
-                calibration.extend(at, judged[at], self._healthy(at, calibration.index))
-            calibration.rebuild(start, self._healthy)
+            self._catch_up(c, calibration, start)
         rows = courses.rows(c, self.application, start - HISTORY, start)
         self.course.restore(decode_window(row) for _, row in rows)
-        if (calibration := self.course.calibration) is not None and (earliest := self.course.earliest) is not None:
-            self.course.inherit(self._windows(c, min(earliest, calibration.start), calibration.start))
+        if calibration is not None:
+            for row, at in calibration.restarts.items():
+                self.course.history.forget(np.array([row]), -EVER, at)
+            if (earliest := self.course.earliest(calibration.start)) is not None:
+                older = windows(c, self.application, min(earliest, calibration.start), calibration.start)
+                self.course.inherit(older, self.seasons.reader(c), self._healthy)
         for row, since, ended in self.sick.values():
             self.course.history.forget(np.array([row]), since, ended)
         self.episodes.restore(self.course, open_findings)
+
+    def _catch_up(self, c: Connection, calibration: Calibration, start: int) -> None:
+        """Extend a calibration by the windows that were judged with it before the one at `start`."""
+        season = self.seasons.reader(c)
+        silent = ((at, dict[Slice, Pane]()) for at, _ in courses.rows(c, self.application, calibration.start, start))
+        busy = windows(c, self.application, calibration.start, start)
+        for at, both in groupby(heapq.merge(busy, silent, key=itemgetter(0)), key=itemgetter(0)):
+            held = next(both)[1]
+            calibration.extend(
+                at, calibration.see(at, held, season, self._healthy), self._healthy(at, calibration.index, WINDOW)
+            )
+            self.newcomers.note(calibration, at, held)
+        calibration.rebuild(start, self._healthy)
 
     def _go_back(self, c: Connection, start: int, until: int, later: Mapping[str, Finding]) -> list[Finding]:
         """As `_resume`, from memory where the calibration in force did not change since; the findings open then come back.
@@ -225,6 +290,7 @@ class Judge:
             self._resume(c, start, open_then)
             return open_then
         calibration.rebuild(start, self._healthy)
+        self.newcomers.forget(start)
         forgotten = max(min((f.since for f in later.values()), default=start), start - HISTORY)
         older = [*courses.rows(c, self.application, start - HISTORY, until - HISTORY),
                  *courses.rows(c, self.application, forgotten, start)]  # fmt: skip
@@ -254,36 +320,12 @@ class Judge:
             return msgspec.structs.replace(finding, ended=None, verdict="finding")
         return msgspec.structs.replace(finding, ended=None, verdict="small") if last.verdict[row] == Code.SMALL else None
 
-    def _windows(self, c: Connection, since: int, until: int) -> Iterator[tuple[int, Panes]]:
-        """Stored windows in order, their panes by slice, merged over partitions."""
-        at = since
-        gathered: dict[Slice, Pane] = {}
-        for key, blob in panes.between(c, self.application, WINDOW, since, until):
-            if key.start != at and gathered:
-                yield at, gathered
-                gathered = {}
-            at, where = key.start, (key.dimension, key.value)
-            pane = decode_pane(blob)
-            gathered[where] = merge(gathered[where], pane) if where in gathered else pane
-        if gathered:
-            yield at, gathered
-
-    def _window(self, c: Connection, start: int) -> Panes:
-        return next((window_panes for _, window_panes in self._windows(c, start, start + WINDOW)), {})
-
     def _source(self, c: Connection, step: int = WINDOW) -> Source:
         def read(where: Slice, since: int, until: int) -> Iterator[Pane]:
             for _, blob in panes.between(c, self.application, step, since, until, *where):
                 yield decode_pane(blob)
 
         return read
-
-    def _references(self, c: Connection) -> dict[str, Panes]:
-        out: dict[str, Panes] = {}
-        for baseline in self.config.baselines:
-            if baseline.reference and (found := references.get(c, self.application, baseline.reference)):
-                out[baseline.name] = {where: decode_pane(blob) for where, blob in found.panes.items()}
-        return out
 
 
 def subject_of(finding: Finding) -> Subject:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from monitor.store.dialect import advance
@@ -62,6 +62,13 @@ def list_(c: Connection, application: str | None = None) -> list[ReferenceVersio
     if application is not None:
         statement = statement.where(t.application == application)
     return [ReferenceVersion(*row) for row in c.execute(statement)]
+
+
+def newest(c: Connection, application: str) -> dict[str, int]:
+    """The newest version of each reference of an application, by name."""
+    t = reference_versions.c
+    statement = select(t.name, func.max(t.version)).where(t.application == application).group_by(t.name)
+    return {row.name: int(row[1]) for row in c.execute(statement)}
 
 
 def get(c: Connection, application: str, name: str, version: int | None = None) -> Reference | None:

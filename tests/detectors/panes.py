@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from detectors.calibration import ALL, Calibration, Panes, Subject, learn
+from detectors.baselines import Baseline
+from detectors.calibration import ALL, Calibration, Panes, Subject, always, learn
 from detectors.course import Budget, Course
 from records.columns import Columns, Labels
 from records.pane import Pane
@@ -48,14 +48,13 @@ def pane(**values: Sequence[Any]) -> Pane:
     return fold(columns, grouping, pl.Series([str(i) for i in range(n)], dtype=pl.String), {})[0]
 
 
-def healthy(_start: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return np.ones(len(rows), bool)
+PAST = Baseline("past", "trailing", length=7 * DAY)
 
 
 def learned(course: Course, past: Sequence[Panes], at: int) -> Calibration:
     """A calibration in force from window `at`, learned from the windows before it."""
     windows = [(START + i * WINDOW, panes) for i, panes in enumerate(past)]
-    calibration = learn(START + at * WINDOW, lambda: windows, {}, ["past"], declared, course.register, healthy)
+    calibration = learn(START + at * WINDOW, lambda: windows, {}, [PAST], declared, course.register, always)
     course.adopt(calibration)
     return calibration
 

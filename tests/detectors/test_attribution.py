@@ -11,7 +11,7 @@ from detectors.cells import NEVER_SEEN, OUT_OF_RANGE
 from detectors.course import Course
 from records.pane import Pane
 from records.signal import Kind, Signal
-from tests.detectors.panes import DECLARED, pane
+from tests.detectors.panes import DECLARED, PAST, pane
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_a_number_has_three_digits(value: float, text: str) -> None:
 
 
 def words(base: Pane, name: str) -> list[str]:
-    part = make_part(("", ""), "past", base, Course([]).register)
+    part = make_part(("", ""), PAST, base, Course([]).register)
     return cell_words(part, part.cells.names.index(name), DECLARED.get(name) or Signal(name, Kind.BOOLEAN, name, "quality"))
 
 
@@ -53,7 +53,7 @@ def test_typical_values_are_within_a_bucket_of_those_of_numpy() -> None:
 
 def test_reasons_name_the_cells_that_moved_most_and_interactions_within_them() -> None:
     base, now = pane(topic=["a"] * 90 + ["b"] * 10), pane(topic=["a"] * 40 + ["c"] * 60)
-    part = make_part(("", ""), "past", base, Course([]).register)
+    part = make_part(("", ""), PAST, base, Course([]).register)
     at = part.cells.names.index("topic")
     before, after = part.cells.tally(base).cells[at], part.cells.tally(now).cells[at]
     why = reasons(part, at, DECLARED["topic"], before, after, now, now.sample, now.names)
@@ -68,7 +68,7 @@ def test_reasons_name_the_cells_that_moved_most_and_interactions_within_them() -
 
 def test_a_sample_without_the_signal_gives_no_exemplars() -> None:
     base = pane(length=[1.0, 2.0] * 20)
-    part = make_part(("", ""), "past", base, Course([]).register)
+    part = make_part(("", ""), PAST, base, Course([]).register)
     other = pane(topic=["a"])
     counts = part.cells.tally(base).cells[0]
     assert reasons(part, 0, DECLARED["length"], counts, counts[::-1], base, other.sample, other.names).exemplars == []

@@ -5,12 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from detectors.calibration import ALL, Calibration, Panes, Subject, learn
+from detectors.baselines import Baseline
+from detectors.calibration import ALL, Calibration, Panes, Subject, always, learn, no_season
 from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.course import Course
 from detectors.history import History
 from records.window import WINDOW
-from tests.detectors.panes import START, declared, healthy, learned, pane
+from tests.detectors.panes import PAST, START, declared, learned, pane
+
+EVALSET = Baseline("evalset", "fixed", "skew")
 
 
 def past(count: int, extra: int = 0) -> list[Panes]:
@@ -42,12 +45,12 @@ def test_windows_that_were_not_healthy_teach_nothing() -> None:
     windows = [(START + i * WINDOW, panes) for i, panes in enumerate(past(40))]
     sick = range(START + 30 * WINDOW, START + 40 * WINDOW)
 
-    def well(start: int, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def well(start: int, rows: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
         return np.where(rows == 0, start not in sick, True)
 
     course = Course([])
-    whole = learn(START + 40 * WINDOW, lambda: windows, {}, ["past"], declared, course.register, healthy)
-    part = learn(START + 40 * WINDOW, lambda: windows, {}, ["past"], declared, course.register, well)
+    whole = learn(START + 40 * WINDOW, lambda: windows, {}, [PAST], declared, course.register, always)
+    part = learn(START + 40 * WINDOW, lambda: windows, {}, [PAST], declared, course.register, well)
     assert whole.base.cells[0].sum() == 2000
     assert part.base.cells[0].sum() == 1500
     assert part.base.cells[1].tolist() == whole.base.cells[1].tolist()
@@ -57,11 +60,11 @@ def test_a_reference_stays_what_it_is_while_the_wobble_is_productions_own() -> N
     windows = [(START + i * WINDOW, panes) for i, panes in enumerate(past(30))]
     reference = {ALL: pane(length=[50.0, 60.0] * 100, topic=["a"] * 200)}
     course = Course([])
-    calibration = learn(START, lambda: windows, {"evalset": reference}, ["past"], declared, course.register, healthy)
-    fixed = calibration.is_fixed
+    calibration = learn(START, lambda: windows, {"evalset": reference}, [PAST, EVALSET], declared, course.register, always)
+    fixed = calibration.stands
     assert calibration.base.cells[fixed][0].sum() == 200
     assert calibration.base.mean[fixed][0] == 55
-    calibration.extend(START, calibration.tally(past(1)[0]), np.ones(len(fixed), bool))
+    calibration.extend(START, calibration.see(START, past(1)[0], no_season, always), np.ones(len(fixed), bool))
     calibration.refresh()
     assert calibration.base.cells[fixed][0].sum() == 200
     assert calibration.base.cells[~fixed][0].sum() == 1550
@@ -77,10 +80,10 @@ def test_rebuilding_up_to_a_window_is_never_having_seen_what_came_after(until: i
     every = np.ones(len(one.index), bool)
     windows = past(24 + until + more)
     for i in range(24, 24 + until + more):
-        one.extend(START + i * WINDOW, one.tally(windows[i]), every)
+        one.extend(START + i * WINDOW, one.see(START, windows[i], no_season, always), every)
     for i in range(24, 24 + until):
-        other.extend(START + i * WINDOW, other.tally(windows[i]), every)
-    one.rebuild(START + (24 + until) * WINDOW, healthy)
+        other.extend(START + i * WINDOW, other.see(START, windows[i], no_season, always), every)
+    one.rebuild(START + (24 + until) * WINDOW, always)
     assert same(one, other)
 
 
@@ -91,17 +94,17 @@ def test_a_calibration_comes_back_from_its_bytes_to_the_bit() -> None:
     course.history.v[:] = 3.5
     blob = encode_calibration(calibration, course.history)
     history = History()
-    again = decode_calibration(blob, declared, course.register, frozenset(), history)
+    again = decode_calibration(blob, declared, course.register, {PAST.name: PAST}, history)
     assert same(calibration, again)
     assert again.start == calibration.start
     assert again.index.tolist() == calibration.index.tolist()
     assert history.v.tolist() == course.history.v.tolist()
-    window = past(70)[69]
-    assert again.tally(window).cells.tolist() == calibration.tally(window).cells.tolist()
+    seen = [one.see(START, past(70)[69], no_season, always).now.cells.tolist() for one in (again, calibration)]
+    assert seen[0] == seen[1]
     assert encode_calibration(again, history) == blob
 
 
 def test_nothing_to_learn_from_is_an_empty_calibration() -> None:
-    calibration = learn(START, list, {}, ["past"], declared, Course([]).register, healthy)
+    calibration = learn(START, list, {}, [PAST], declared, Course([]).register, always)
     assert len(calibration.index) == 0
-    assert len(calibration.tally({}).n) == 0
+    assert len(calibration.nothing().now.n) == 0

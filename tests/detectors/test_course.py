@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from detectors.budget import CAP, thresholds
-from detectors.calibration import ALL, Panes
+from detectors.calibration import ALL, Panes, always, no_season
 from detectors.cells import add_tallies
 from detectors.course import ENOUGH, Budget, Course
 from detectors.evidence import bets
@@ -57,7 +57,7 @@ def test_the_steps_of_a_course_are_the_formulas_applied_by_hand() -> None:
         if i >= 24:
             calibration = course.calibration
             assert calibration is not None
-            now, base, traits = calibration.tally(panes), calibration.base, calibration.traits
+            now, base, traits = calibration.see(START, panes, no_season, always).now, calibration.base, calibration.traits
             found = window_scores(
                 base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
                 base.mean, base.variance, base.n, now.mean(), now.variance(), now.n, traits.evaluation,
@@ -112,13 +112,13 @@ def test_what_was_seen_since_a_change_is_the_sum_of_its_windows() -> None:
     since = int(judged[-1].since[at])
     assert (since - START) // WINDOW in range(55, 62)
     place = course.calibration.index.tolist().index(at)
-    tallies = [course.calibration.tally(panes) for panes in windows[(since - START) // WINDOW :]]
+    tallies = [course.calibration.see(START, panes, no_season, always).now for panes in windows[(since - START) // WINDOW :]]
     total = tallies[0]
     for tally in tallies[1:]:
         total = add_tallies(total, tally)
-    assert course.grown.cells[place].tolist() == total.cells[place].tolist()
-    assert course.grown.total[place] == total.total[place]
-    assert course.grown.square[place] == total.square[place]
+    assert course.grown.now.cells[place].tolist() == total.cells[place].tolist()
+    assert course.grown.now.total[place] == total.total[place]
+    assert course.grown.now.square[place] == total.square[place]
 
 
 def test_a_comparison_is_calibrating_until_it_has_twenty_windows_and_holds_its_alerts() -> None:

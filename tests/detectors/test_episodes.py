@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from detectors.calibration import ALL, Panes, Slice, Subject
+from detectors.calibration import ALL, Panes, Slice, Subject, no_season
 from detectors.course import Budget, Course
 from detectors.episodes import TRAFFIC, Episodes, finding_id
 from records.finding import Finding
@@ -31,7 +31,7 @@ def story(factors: dict[range, float], count: int, empty: range = range(0)) -> l
             past[i][where] for i in range(max(0, (since - START) // WINDOW), (until - START) // WINDOW) if where in past[i]
         )
 
-    episodes = Episodes("app", declared, source, frozenset())
+    episodes = Episodes("app", declared, source, no_season)
     for i in range(count):
         panes = {} if i in empty else window(i, next((f for span, f in factors.items() if i in span), 1.0))
         if i == 24:
@@ -107,7 +107,7 @@ def test_silence_where_there_never_was_traffic_is_none() -> None:
 def test_the_verdict_of_a_window_says_what_its_finding_says() -> None:
     course = Course([])
     past: list[Panes] = []
-    episodes = Episodes("app", declared, lambda *_: iter([]), frozenset())
+    episodes = Episodes("app", declared, lambda *_: iter([]), no_season)
     for i in range(90):
         panes = window(i, 1.5 if i >= 70 else 1.0)
         if i == 24:

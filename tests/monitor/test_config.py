@@ -94,7 +94,7 @@ WRONG = {
     "horizon": ("applications: {a: {horizons: [7m]}}", "horizons[0]: expected a multiple of 5m"),
     "two baselines in one": (
         "applications:\n  a:\n    baselines:\n      - {trailing: 1d, reference: b}",
-        "p.yaml:4: applications.a.baselines[0]: expected exactly one of reference or trailing",
+        "p.yaml:4: applications.a.baselines[0]: expected exactly one of reference, trailing, seasonal, period or cohort",
     ),
     "signal": (
         "applications: {a: {signals: [tags.tenant, response.word]}}",
@@ -128,8 +128,6 @@ def test_a_wrong_value_is_refused_with_file_line_key_and_what_is_expected(text: 
 
 
 LATER = {
-    "seasonal": ("applications: {a: {baselines: [{seasonal: {period: 7d}}]}}", "baselines[0].seasonal: not available yet"),
-    "cohort": ("applications: {a: {baselines: [{cohort: {slice: model}}]}}", "baselines[0].cohort: not available yet"),
     "judge": ("applications: {a: {evaluations: [judge: {name: x}]}}", "evaluations[0]: judge is not available yet"),
     "slack": ("alerts: {receivers: [{name: a, slack: {}}]}", "alerts.receivers[0].slack: not available yet"),
 }

@@ -68,9 +68,9 @@ def assert_same_windows(before: dict[int, bytes], after: dict[int, bytes]) -> No
     for start in before:
         a, b = decode_window(before[start]), decode_window(after[start])
         size = len(b.n)
-        assert (a.start, a.calibration, a.traffic) == (b.start, b.calibration, b.traffic)
+        assert (a.start, a.calibration, a.traffic, a.factor) == (b.start, b.calibration, b.traffic, b.factor)
         blank = Window.blank(a.start, a.calibration, a.traffic, size)
-        for field in fields(Window)[3:]:
+        for field in fields(Window)[3:-1]:
             x, y = getattr(a, field.name), getattr(b, field.name)
             padded = np.concatenate([x, getattr(blank, field.name)[len(x) :]])
             assert padded.tobytes() == y.tobytes(), (start, field.name)

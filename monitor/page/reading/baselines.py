@@ -47,12 +47,12 @@ def read_calibration(
     if blob is None:
         return None
     rows = {Subject(row.dimension, row.value, row.signal, row.baseline): row.index for row in registry}
-    fixed = frozenset(baseline.name for baseline in config.baselines if baseline.reference)
+    baselines = {baseline.name: baseline.compared() for baseline in config.baselines}
 
     def read() -> Calibration:
-        return decode_calibration(blob, declaration, rows.__getitem__, fixed, History())
+        return decode_calibration(blob, declaration, rows.__getitem__, baselines, History())
 
-    return kept.get(("calibration", application, len(registry), fixed, hash(blob)), read)
+    return kept.get(("calibration", application, len(registry), tuple(baselines), hash(blob)), read)
 
 
 class Hour:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from detectors.calibration import ALL, Slice
 from monitor import reading
+from monitor.config.baselines import Baseline
 from monitor.config.duration import format_duration
-from monitor.config.models import ApplicationConfig, Baseline, Config
+from monitor.config.models import ApplicationConfig, Config
 from monitor.page.reading.baselines import Hour, Reference, read_calibration
 from monitor.page.reading.incidents import Incident, read_incidents
 from monitor.page.reading.kept import Connection, Kept
