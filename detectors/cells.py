@@ -178,12 +178,12 @@ def _category_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tup
 def make_cells(base: Pane) -> Cells:
     """The binning that a baseline's pane decides: one row for each signal that can be compared, two more for data quality.
 
-    Texts are not compared: they explain.
+    Texts are not compared: they explain. Vectors have no cells.
     """
     names, kinds, k, starts, first, cell, ends = [], [], [], [0], [], [], []
     for name, kind in zip(base.names, base.kinds.tolist(), strict=True):
         keys, counts = base.cells(name)
-        if kind == Kind.TEXT or not counts.sum():
+        if kind in (Kind.TEXT, Kind.VECTOR) or not counts.sum():
             continue
         if kind == Kind.NUMERIC:
             mine, place, size = _numeric_entries(keys, counts)

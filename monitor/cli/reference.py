@@ -42,6 +42,7 @@ def build(name: str, file: str, application: str, config: str | None, mapping: d
     from monitor.cli.progress import Progress
     from monitor.cli.store import actor, opened
     from monitor.config import load
+    from monitor.embedding import embedder
     from monitor.store import audit, references
     from records.errors import InputError
     from records.pane_codec import encode_pane
@@ -49,7 +50,9 @@ def build(name: str, file: str, application: str, config: str | None, mapping: d
     _named(name)
     settings = load(config)
     own = settings.application(application)
-    wanted = Options(mapping, own.slices, own.signals, own.evaluations)
+    wanted = Options(
+        mapping, own.slices, own.signals, own.evaluations, embedder(own.embeddings) if own.embeddings is not None else None
+    )
     shown = Progress()
     try:
         read = read_file(
@@ -201,7 +204,7 @@ def _signals(pane: "Pane") -> list[tuple[str, str, str]]:
     for name, kind in zip(pane.names, pane.kinds.tolist(), strict=True):
         keys, counts = pane.cells(name)
         n = int(counts.sum())
-        if kind == Kind.TEXT or not n:
+        if kind in (Kind.TEXT, Kind.VECTOR) or not n:
             continue
         if kind == Kind.NUMERIC:
             low, middle, high = (quantile(pane, name, q) or 0.0 for q in (0.1, 0.5, 0.9))
