@@ -99,10 +99,12 @@ class Streams:
 
     @staticmethod
     def _sums(windows: Floats) -> WobbleSums:
-        comparisons = windows.shape[1]
-        sums, none = WobbleSums.empty(comparisons, CELLS), np.zeros(comparisons)
-        for counts in windows:
-            sums.add(counts, none, none, none, np.ones(comparisons, bool))
+        sums = WobbleSums.empty(windows.shape[1], CELLS)
+        n, by_comparison = windows.sum(axis=2, keepdims=True), windows.transpose(1, 0, 2)
+        sums.windows += len(windows)
+        sums.total += n.sum(axis=(0, 2))
+        sums.cells += windows.sum(axis=0)
+        sums.outer += (windows / n).transpose(1, 2, 0) @ by_comparison
         return sums
 
     @staticmethod
@@ -217,7 +219,7 @@ def batch(rng: np.random.Generator, family: Family, evaluated: bool) -> tuple[Si
         counts = streams.counts[first * DAY : (first + BLOCK) * DAY]
         now = live(streams, first, counts)
         parts["clean"].append(seen(streams, block, counts, now, rules))
-        for name, (days, change) in CHANGES.items() if evaluated and block % 2 == 0 else ():
+        for name, (days, change) in CHANGES.items() if evaluated and block % 2 else ():
             counts = streams.changed(first, days, change)
             parts[name].append(seen(streams, block, counts, live(streams, first, counts), rules))
         past = {kind: np.concatenate([past[kind], now[kind]])[-HISTORY * DAY :] for kind in KINDS}
@@ -236,8 +238,17 @@ class Material:
     def past(self, series: Seen) -> Singles:
         """The clean scores (HISTORY * DAY, N) before each series."""
         whole = np.concatenate([self.before, self.clean["score"]])
-        start = series["block"] * BLOCK * DAY
-        return np.asarray(whole[np.arange(HISTORY * DAY)[:, None] + start, series["comparison"]])
+        return self._rows(whole, series, 0, HISTORY * DAY)
+
+    def lead(self, series: Seen, kind: str) -> Singles:
+        """The clean p (DAY, N) of the day before each series, so that a change meets evidence as it is when live; none
+        (0, N) before the clean series themselves."""
+        return self._rows(self.clean[f"p.{kind}"], series, -DAY, 0 if series is self.clean else DAY)
+
+    @staticmethod
+    def _rows(whole: Singles, series: Seen, first: int, number: int) -> Singles:
+        rows = series["block"] * BLOCK * DAY + first + np.arange(number)[:, None]
+        return np.asarray(whole[rows, series["comparison"]])
 
 
 def simulate(name: str, seed: int) -> Material:
