@@ -69,7 +69,7 @@ def threshold_at(highest: Singles, rate: float) -> float:
     """The lowest statistic that is reached at most `rate` times per 60 comparisons and 30 days."""
     allowed = rate * highest.size / PER_RATE
     most = int(4 * allowed) + 50
-    candidates = np.unique(np.sort(highest, axis=None)[-most:])
+    candidates = np.unique(np.partition(highest, -most, axis=None)[-most:] if most < highest.size else highest)
     low, high = 0, len(candidates)
     while low < high:
         middle = (low + high) // 2
@@ -107,6 +107,7 @@ def resampled(seen: Compared, rate: float) -> dict[str, dict[str, Floats]]:
     """
     rng = np.random.default_rng(0)
     out: dict[str, dict[str, list[float]]] = {name: {change: [] for change in CHANGES} for name in METHODS}
+    known: dict[tuple[str, float], list[dict[str, Floats]]] = {}  # many resamples give the same threshold
     widths = [(c.clean.shape[1], int(e.comparison["0.2"].max()) + 1) for c, e in seen[OURS]]
     for resample in range(RESAMPLES + 1):
         drawn = [tuple(rng.integers(n, size=n) if resample else np.arange(n) for n in pair) for pair in widths]
@@ -116,7 +117,10 @@ def resampled(seen: Compared, rate: float) -> dict[str, dict[str, Floats]]:
                 c.clean[:, part[: c.clean.shape[1]] % c.clean.shape[1]] for (c, _), (part, _) in zip(pairs, drawn, strict=True)
             ]
             threshold = threshold_at(np.concatenate(highest, axis=1), rate)
-            logs = [log_delays(method, e, threshold, n) for (_, e), (_, n) in zip(pairs, widths, strict=True)]
+            if (method, threshold) not in known:
+                some = zip(pairs, widths, strict=True)
+                known[method, threshold] = [log_delays(method, e, threshold, n) for (_, e), (_, n) in some]
+            logs = known[method, threshold]
             means[method] = {
                 change: float(np.mean([np.nanmean(part[change][d]) for part, (_, d) in zip(logs, drawn, strict=True)]))
                 for change in CHANGES

@@ -1,6 +1,7 @@
 """What the literature offers for "has it changed?", as columns: from p-values or scores (T, N) to a statistic (T, N).
 
-Every statistic is compared with a constant; windows go down, series go across. Evidence is in decades.
+Every statistic is compared with a constant; windows go down, series go across. Evidence adds up in nats (exp and log are
+many times as fast as powers of ten) and is given in decades.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,19 +14,20 @@ Floats = NDArray[np.float64]
 Numbers = NDArray[np.floating]
 Restart = Callable[[Floats], Floats]
 
+LN10 = float(np.log(10.0))
 POWERS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 LINEAR = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 
 def by_cusum(c: Floats) -> Floats:
-    """Decades that the next bet multiplies: those of the best start so far. Source: Page 1954."""
+    """Nats that the next bet multiplies: those of the best start so far. Source: Page 1954."""
     return np.maximum(c, 0.0)
 
 
 def by_sum(c: Floats) -> Floats:
-    """Decades that the next bet multiplies: the sum over all starts so far (Shiryaev 1963, Roberts 1966)."""
+    """Nats that the next bet multiplies: the sum over all starts so far (Shiryaev 1963, Roberts 1966)."""
     larger = np.maximum(c, 0.0)
-    return np.asarray(larger + np.log10(10 ** (c - larger) + 10**-larger))
+    return np.asarray(larger + np.log(np.exp(c - larger) + np.exp(-larger)))
 
 
 def nothing(restart: Restart, shape: tuple[int, ...]) -> Floats:
@@ -33,16 +35,16 @@ def nothing(restart: Restart, shape: tuple[int, ...]) -> Floats:
     return np.full(shape, -np.inf if restart is by_sum else 0.0)
 
 
-def mixed(decades: Floats) -> Floats:
-    """log10 of the mean of 10^decades (K, N) over K."""
-    top = decades.max(axis=0)
-    return np.asarray(top + np.log10((10 ** (decades - top)).mean(axis=0)))
+def mixed(nats: Floats) -> Floats:
+    """ln of the mean of e^nats (K, N) over K."""
+    top = nats.max(axis=0)
+    return np.asarray(top + np.log(np.exp(nats - top).mean(axis=0)))
 
 
 def power_bets(p: Numbers, powers: Sequence[float]) -> Floats:
-    """log10 k p^(k-1) (K, N) for p (N,). Source: Vovk, Nouretdinov and Gammerman 2003."""
+    """ln k p^(k-1) (K, N) for p (N,). Source: Vovk, Nouretdinov and Gammerman 2003."""
     k = np.asarray(powers)[:, None]
-    return np.asarray(np.log10(k) + (k - 1) * np.log10(np.asarray(p, np.float64)))
+    return np.asarray(np.log(k) + (k - 1) * np.log(np.asarray(p, np.float64)))
 
 
 def detector(p: Numbers, powers: Sequence[float], restart: Restart) -> Floats:
@@ -52,12 +54,12 @@ def detector(p: Numbers, powers: Sequence[float], restart: Restart) -> Floats:
     for t, now in enumerate(p):
         c = restart(c) + power_bets(now, powers)
         out[t] = mixed(c)
-    return out
+    return out / LN10
 
 
 def linear_bets(p: Numbers, slopes: Sequence[float]) -> Floats:
-    """log10 (1 + e (p - 1/2)) (K, N) for p (N,). Source: Vovk et al. 2021, "Retrain or not retrain"."""
-    return np.asarray(np.log10(1 + np.asarray(slopes)[:, None] * (np.asarray(p, np.float64) - 0.5)))
+    """ln (1 + e (p - 1/2)) (K, N) for p (N,). Source: Vovk et al. 2021, "Retrain or not retrain"."""
+    return np.asarray(np.log(1 + np.asarray(slopes)[:, None] * (np.asarray(p, np.float64) - 0.5)))
 
 
 Bets = Callable[[Numbers, Sequence[float]], Floats]
@@ -73,11 +75,11 @@ def jumper(p: Numbers, bets: Bets, choices: Sequence[float], restart: Restart, j
     c = nothing(restart, (p.shape[1],))
     out = np.empty(p.shape)
     for t, now in enumerate(p):
-        capital = ((1 - jump) * capital + jump / len(choices)) * 10 ** bets(now, choices)
+        capital = ((1 - jump) * capital + jump / len(choices)) * np.exp(bets(now, choices))
         ratio = capital.sum(axis=0)
         capital /= ratio
-        c = out[t] = restart(c) + np.log10(ratio)
-    return out
+        c = out[t] = restart(c) + np.log(ratio)
+    return out / LN10
 
 
 def adaptive(p: Numbers, prior: float = 4.0, first: float = 0.4) -> Floats:
@@ -90,9 +92,9 @@ def adaptive(p: Numbers, prior: float = 4.0, first: float = 0.4) -> Floats:
     for t, now in enumerate(p):
         k = np.clip((prior + number) / (prior / first + surprise), 0.05, 0.9)
         logs = -np.log(np.asarray(now, np.float64))
-        c = out[t] = np.maximum(c + (np.log(k) + (1 - k) * logs) / np.log(10), 0.0)
+        c = out[t] = np.maximum(c + np.log(k) + (1 - k) * logs, 0.0)
         number, surprise = np.where(c > 0, number + 1, 0.0), np.where(c > 0, surprise + logs, 0.0)
-    return out
+    return out / LN10
 
 
 def pareto_decades(past: Numbers, live: Numbers, top: float = 0.02) -> Floats:
@@ -103,14 +105,15 @@ def pareto_decades(past: Numbers, live: Numbers, top: float = 0.02) -> Floats:
     Source: Siffer et al. 2017, "Anomaly detection in streams with extreme value theory".
     """
     number = int(top * len(past))
-    ordered = np.sort(np.asarray(past, np.float64), axis=0)[-number - 1 :]
+    highest = np.partition(past, len(past) - number - 1, axis=0)[len(past) - number - 1 :]
+    ordered = np.sort(highest, axis=0).astype(np.float64)
     excess = ordered[1:] - ordered[0]
     positions = (np.arange(1, number + 1) - 0.35) / number
     b0, b1 = excess.mean(axis=0), ((1 - positions)[:, None] * excess).mean(axis=0)
     shape = np.clip(2 - b0 / np.maximum(b0 - 2 * b1, 1e-9), 1e-6, 0.9)
     scale = np.maximum(b0 * (1 - shape), 1e-9)
     beyond = np.maximum(live - ordered[0], 0.0)
-    decades = -np.log10(number / len(past)) + np.log1p(shape * beyond / scale) / shape / np.log(10)
+    decades = -np.log10(number / len(past)) + np.log1p(shape * beyond / scale) / shape / LN10
     return np.where(beyond > 0, decades, 0.0)
 
 
