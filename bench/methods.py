@@ -118,8 +118,8 @@ def resampled(seen: Compared, rate: float) -> dict[str, dict[str, Floats]]:
             ]
             threshold = threshold_at(np.concatenate(highest, axis=1), rate)
             if (method, threshold) not in known:
-                some = zip(pairs, widths, strict=True)
-                known[method, threshold] = [log_delays(method, e, threshold, n) for (_, e), (_, n) in some]
+                both = zip(pairs, widths, strict=True)
+                known[method, threshold] = [log_delays(method, e, threshold, n) for (_, e), (_, n) in both]
             logs = known[method, threshold]
             means[method] = {
                 change: float(np.mean([np.nanmean(part[change][d]) for part, (_, d) in zip(logs, drawn, strict=True)]))
