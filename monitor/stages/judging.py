@@ -13,6 +13,7 @@ from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.course import Budget, Course
 from detectors.episodes import TRAFFIC, Episodes, Source
 from detectors.standing import HORIZON, Standing
+from monitor.stages.explaining import StoredPanes
 from monitor.state import State
 from monitor.store import alerts, courses, findings, panes, references
 from monitor.store.courses import Comparison
@@ -55,7 +56,7 @@ class Judge:
 
     def judge(self, c: Connection, start: int, window_panes: Panes, budget: Budget) -> list[Finding]:
         """Judge one window whose panes are stored; what changed of the findings is stored and comes back."""
-        self.episodes.source = self._source(c)
+        self.episodes.source, self.episodes.stored = self._source(c), StoredPanes(c, self.application)
         changed = self._heed_marks(c, start)
         self._learn(c, start)
         window = self.course.judge(start, window_panes, budget)
@@ -73,6 +74,7 @@ class Judge:
         """Once an hour, look again at what is unlike its reference; the hour's panes are stored."""
         if end % HOUR:
             return []
+        self.standing.stored = StoredPanes(c, self.application)
         changed = self.standing.update(self.course, self._source(c, HOUR), end, budget)
         findings.put(c, changed)
         return changed

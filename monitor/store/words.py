@@ -1,6 +1,7 @@
 """The words of an application that may be named: each was used by enough of its interactions (signals.vocabulary)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select
 
@@ -8,9 +9,18 @@ from monitor.store.dialect import upsert
 from monitor.store.tables import words as table
 
 
-def put(c: Connection, words: Iterable[tuple[str, str]], at: int) -> None:
-    """Keep (application, word) that were told at `at`, event time; one that is kept is as if it were told now."""
-    upsert(c, table, [{"application": a, "word": word, "told_at": at} for a, word in sorted(set(words))])
+class Told(NamedTuple):
+    """A word of an application that may be named, and up to when its interactions were read, event time."""
+
+    application: str
+    word: str
+    told_at: int
+
+
+def put(c: Connection, words: Sequence[Told]) -> None:
+    """Keep words; one that is kept already is as if it were told now. Writers go by one order and never wait in a circle."""
+    latest = {(word.application, word.word): word for word in sorted(words)}
+    upsert(c, table, [word._asdict() for word in latest.values()])
 
 
 def known(c: Connection, application: str) -> list[str]:
