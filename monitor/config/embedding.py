@@ -5,18 +5,21 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
 from monitor.config.base import Model
 
 
 def _web(url: str) -> str:
+    if "@" in url:
+        raise PydanticCustomError("hidden", "expected a URL without a user or password; a key belongs into api_key")
     try:
         parts = urlsplit(url)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in parts.netloc:
+        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
             return url.rstrip("/")
     except ValueError:  # half an IPv6 address, a port that is no number
         pass
-    raise ValueError("expected a URL that begins with https:// or http://, without a user or password")
+    raise ValueError("expected a URL that begins with https:// or http://")
 
 
 class Embeddings(Model):
