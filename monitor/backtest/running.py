@@ -81,9 +81,10 @@ def backtest(store: Store, config: Config, asked: Asked, tell: Callable[[float, 
         for name, (start, _) in spans.items():
             run.begin(name, start)
         for end in range(out.learned_from // HOUR * HOUR + HOUR, until + HOUR, HOUR):
+            reached = min(end, until)
             for name, (_, last) in spans.items():
-                run.judge(name, min(end, last, until), raised[name])
-            tell((end - out.learned_from) / (until - out.learned_from), end)
+                run.judge(name, min(reached, last), raised[name])
+            tell((reached - out.learned_from) / (until - out.learned_from), reached)
         with scratch.read() as c:
             out.new = [alarm for name in spans for alarm in alarms(c, name)]
     out.present = [alarm for name in spans for alarm in raised[name]]

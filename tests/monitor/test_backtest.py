@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ import pytest
 
 from monitor.backtest.incidents import Alarm, mark_of, nearest, same_incident
 from monitor.backtest.report import Both, Count, Report, Told
+from monitor.backtest.running import Asked, backtest
 from monitor.cli import run
+from monitor.config.loader import parse
 from monitor.store import Store, alerts
 from records.alert import Alert, Mark
+from records.window import HOUR
 from tests.monitor.streaming import APPLICATION, CONFIG, START, Change, feed, opened, pipeline, records, windows
 from tests.store.make import alert
 
@@ -110,6 +114,18 @@ def test_the_text_says_the_same_and_a_period_cuts_it(store: Path, capsys: pytest
     assert table["alarms"][0] == "2"
     assert re.search(r"^Missed, \d of 2\n  #2 2026-09-21 07:00 UTC, warning, support: Duration fell", text, re.MULTILINE)
     assert "Note: 6 hours are stored from before" in text
+
+
+def test_how_far_it_is_is_told_and_nothing_is_left_behind(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    heard: list[tuple[float, int]] = []
+    with opened(store) as source:
+        asked = Asked(START, START + 150 * 60_000_000)
+        backtest(source, parse(CONFIG, "test", {}), asked, lambda share, at: heard.append((share, at)))
+    assert [at for _, at in heard] == [START + HOUR, START + 2 * HOUR, START + 150 * 60_000_000]
+    assert [share for share, _ in heard] == pytest.approx([0.4, 0.8, 1.0])
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 @pytest.mark.parametrize(
