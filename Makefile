@@ -13,7 +13,7 @@ help:  ## what can be made
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[evaluation,postgresql,test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[embeddings,evaluation,postgresql,test]'
 	touch $@
 
 install: $(VENV)/.installed  ## a virtual environment with everything but nannyml

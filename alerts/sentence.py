@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from alerts.numbers import change, clock, count, number, share
 from alerts.rules import slice_text
-from records.finding import CellReason, Finding
+from records.finding import CellReason, Finding, Reasons, SliceReason
 from records.signal import Kind, Signal, score_signal, tag_signal
 
 PERCENT = frozenset({"share", "ratio"})
@@ -40,7 +40,8 @@ def until(text: str, since: int, end: int, *, withdrawn: bool) -> str:
 
 
 def explain(finding: Finding) -> str:
-    """The figures behind a finding, one statement a line: effect, n, evidence against its threshold, cells, exemplars."""
+    """The figures behind a finding, one statement a line: effect, n, evidence against its threshold, cells, slices, words,
+    exemplars."""
     reasons = finding.reasons
     lines = [
         f"{plain(finding.signal)}, {_slice(finding) or 'all traffic'}: {finding.comparison} against "
@@ -56,9 +57,29 @@ def explain(finding: Finding) -> str:
     if finding.detectable is not None:
         lines.append(f"smallest effect this n detects: {number(finding.detectable)}")
     lines.extend(_cell(cell) for cell in reasons.cells)
+    lines.extend(f"{without(one)} ({share(one.before)} -> {share(one.after)} of calls)" for one in reasons.slices)
+    whose = "" if not finding.slice else " in all traffic"
+    lines.extend(f"{words}{whose}" for words in moved_words(reasons, shares=True))
     if reasons.exemplars:
         lines.append("for example " + ", ".join(plain(id_) for id_ in reasons.exemplars))
     return "\n".join(lines)
+
+
+def without(reason: SliceReason) -> str:
+    """`74 % of it vanishes without tenant=acme`."""
+    where = plain(slice_text({name.removeprefix("tags."): value for name, value in reason.slice.items()}))
+    return f"{share(round(reason.vanishes, 2))} of it vanishes without {where}"
+
+
+def moved_words(reasons: Reasons, shares: bool = False) -> list[str]:
+    """`prompts more often: refund 0.3 % -> 9 %, sorry 1 % -> 4 %`: a statement for each side and way, with shares or not."""
+    said = []
+    for way, words in (("more", reasons.risen), ("less", reasons.fallen)):
+        for side in sorted({word.side for word in words}):
+            moved = ((share(word.before), share(word.after), word) for word in words if word.side == side)
+            told = ", ".join(plain(word.word) + (f" {before} -> {after}" if shares else "") for before, after, word in moved)
+            said.append(f"{side}s {way} often: {told}")
+    return said
 
 
 def plain(text: str) -> str:

@@ -1,247 +1,257 @@
-"""False alarms per 30 days against the budget, and the delay of true ones, on simulated clean streams.
+"""False alarms per 30 days against the budget, and the delay of true changes, on simulated clean streams.
 
-    python -m bench.rates [--seed N] [--comparisons 60] [--families iid,low,ar,daynight] [--days 65]
+    python -m bench.rates [--seed N] [--families iid,low,...] [--runs 4] [--days 303] [--comparisons 60]
 
-The project's own functions with a daily refresh: 7 days of baseline, 14 days of scores to rank against, 7 days that
-nobody judges, the rest judged at a budget of 1 in 30 days over all comparisons; no common factor. Beside it, on the
-same windows: plain G and G / phi (F tail), each window alarming at the nominal level budget / (windows x comparisons).
-A shift begins at every midnight, with no evidence so far, and has the day to be found. Progress goes to stderr.
+Each family: `runs` fleets of comparisons over `days` days, of which the first 28 are learned from and the rest judged
+with the project's own functions (bench.rates_judging), with and without the common factor, at budgets of 1 and 10 per
+30 days over all comparisons, the effect floor off and on. Beside it, on the same windows, each alarming at the nominal
+level budget / (windows x comparisons): plain G, G / phi (F tail), and the directional score of one window. Changes begin
+at midnight on `--changes` of the judged days, with no evidence so far. Takes about 6 CPU minutes a family; progress goes
+to stderr.
 """
 
 import argparse
 import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from bench.streams_simulated import CELLS, DAY, FAMILIES, Family, moved, stream
-from detectors import budget, evidence, ranks
-from detectors.scores import g_statistic, window_scores
+from bench import rates_tables
+from bench.rates_judging import BASELINE, HISTORY, PERIOD, Day, Judge, Rule
+from bench.streams_simulated import DAY, FAMILIES, Fleet, moved
+from bench.streams_special import SLICES, CategoryFleet, ShareFleet, SliceFleet, joined, multiplied
+from detectors.scores import g_statistic
 from detectors.tails import chi_square_decades, f_decades
-from detectors.wobble import Wobble, WobbleSums, learn_wobble
 
 Floats = NDArray[np.float64]
 
-BASELINE, HISTORY, UNJUDGED = 7, 14, 7  # days
-PERIOD, AT_MOST = 30, 1.0  # days, false alarms
-SHIFTS = (0.1, 0.2, 0.5)
-STATED = {
-    "iid": ("0.2", "10 / 5 / 4", "1.00"),
-    "low": ("0.6", "26 / 7 / 4", "1.00"),
-    "daynight": ("2.0", "45 / 12 / 6", "0.97"),
-    "ar": ("21", "90 / 32 / 19", "0.86"),
-}
-"""statistics.md, section 6: false alarms with no common factor, median windows, 0.2 sd found within 6 h."""
+UNJUDGED = 7  # days of evidence that the common factor starts from
+MAIN = Rule()
+RULES = [MAIN, Rule(common=False), Rule(marked=False), Rule(at_most=10.0), Rule(at_most=10.0, common=False)]
+NAIVE_EVERY = 8  # days
+
+
+class Streams(Protocol):
+    base: Floats
+    k: NDArray[np.int64]
+
+    def day(self, day: int) -> tuple[NDArray[np.int64], Floats]: ...
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happens to the true shares (DAY, C, CELLS) at an age in days (DAY,), over so many days."""
+
+    apply: Callable[[Floats, Floats], Floats]
+    days: int = 1
+
+
+def ramp(base: Floats) -> Change:
+    """Up to 0.5 sd over 3 days, then it stays a day."""
+
+    def apply(shares: Floats, age: Floats) -> Floats:
+        sd = 0.5 * np.minimum(age / 3, 1.0)
+        return np.stack([moved(part, float(up), 1.0, base) for part, up in zip(shares, sd, strict=True)])
+
+    return Change(apply, days=4)
+
+
+def of_ordered(base: Floats) -> dict[str, Change]:
+    shifts = {f"{sd} sd": Change(lambda shares, _, sd=sd: moved(shares, sd, 1.0, base)) for sd in (0.1, 0.2, 0.5)}
+    return shifts | {"scale 1.3": Change(lambda shares, _: moved(shares, 0.0, 1.3, base)), "ramp": ramp(base)}
+
+
+def of_shares() -> dict[str, Change]:
+    return {f"x {times}": Change(lambda shares, _, times=times: multiplied(shares, times)) for times in (2, 4, 10)}
+
+
+def of_categories() -> dict[str, Change]:
+    return {f"{by:.1%}": Change(lambda shares, _, by=by: joined(shares, by)) for by in (0.005, 0.01, 0.02, 0.05)}
+
+
+def of_slices(fleet: SliceFleet) -> dict[str, Change]:
+    def shifted(sd: float) -> Change:
+        def apply(shares: Floats, _: Floats) -> Floats:
+            out = shares.copy()
+            out[:, fleet.first] = moved(shares[:, fleet.first], sd)
+            out[:, fleet.whole] += (out[:, fleet.first] - shares[:, fleet.first]) / SLICES
+            return out
+
+        return Change(apply)
+
+    return {f"{sd} sd": shifted(sd) for sd in (0.2, 0.5, 1.0)}
 
 
 @dataclass
 class Result:
-    """What one family gave; delays in windows, infinite where a day was not enough."""
+    """What one family gave. alarms and incidents by rule, with the floor off and on; delays in windows (C,), infinite
+    where it was not found, by change and floor; nominal: windows flagged by plain G, G / phi and the directional score."""
 
+    title: str
     days: int = 0
-    alarms: int = 0
-    plain: int = 0
-    divided: int = 0
-    delays: dict[float, list[Floats]] = field(default_factory=lambda: {shift: [] for shift in SHIFTS})
+    naive_days: int = 0
+    alarms: dict[Rule, NDArray[np.int64]] = field(default_factory=lambda: {rule: np.zeros(2, np.int64) for rule in RULES})
+    incidents: dict[Rule, NDArray[np.int64]] = field(default_factory=lambda: {rule: np.zeros(2, np.int64) for rule in RULES})
+    nominal: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, np.int64))
+    delays: dict[str, tuple[list[Floats], list[Floats]]] = field(default_factory=dict)
+    factors: list[float] = field(default_factory=list)
+    seconds: float = 0.0
 
-    def per_period(self, alarms: int) -> float:
-        return alarms / self.days * PERIOD
+    def rate(self, count: float) -> float:
+        return count / self.days * PERIOD
 
+    def interval(self, count: int) -> tuple[float, float]:
+        """95 % of the rate of a Poisson count (Garwood 1936)."""
+        low = stats.chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+        return self.rate(low), self.rate(stats.chi2.ppf(0.975, 2 * count + 2) / 2)
 
-class Streams:
-    """The clean streams of one family, day by day, and what each day's baseline teaches."""
-
-    def __init__(self, rng: np.random.Generator, family: Family, comparisons: int, days: int):
-        drawn = [stream(rng, family, days) for _ in range(comparisons)]
-        self.totals = np.stack([totals for totals, _ in drawn], axis=1)
-        self.shares = np.stack([shares for _, shares in drawn], axis=1)
-        self.counts = rng.multinomial(self.totals, self.shares).astype(np.float64)
-        self.k = np.full(comparisons, CELLS)
-        self.sums = [self._day_sums(day) for day in range(days)]
-
-    def day(self, day: int) -> slice:
-        return slice(day * DAY, (day + 1) * DAY)
-
-    def _day_sums(self, day: int) -> WobbleSums:
-        comparisons = len(self.k)
-        sums, none = WobbleSums.empty(comparisons, CELLS), np.zeros(comparisons)
-        for counts in self.counts[self.day(day)]:
-            sums.add(counts, none, none, none, np.ones(comparisons, bool))
-        return sums
-
-    def wobble(self, day: int) -> Wobble:
-        """Learned from the days before `day`."""
-        sums = WobbleSums.empty(len(self.k), CELLS)
-        for past in self.sums[day - BASELINE : day]:
-            sums += past
-        return learn_wobble(sums, self.k)
-
-    def baselines(self, day: int) -> Floats:
-        """Trailing counts (DAY, C, CELLS) before each window of `day`."""
-        now, leaving = self.counts[self.day(day)], self.counts[self.day(day - BASELINE)]
-        start = self.counts[(day - BASELINE) * DAY : day * DAY].sum(axis=0)
-        moves = np.concatenate([np.zeros((1, *start.shape)), (now - leaving)[:-1]])
-        return np.asarray(start + np.cumsum(moves, axis=0))
+    def count(self, day: Mapping[Rule, Day]) -> None:
+        self.days += 1
+        for rule, seen in day.items():
+            self.alarms[rule] += seen.raised
+            self.incidents[rule] += seen.incidents
 
 
-def flat(parts: Floats) -> Floats:
-    return parts.reshape(-1, *parts.shape[2:])
+@dataclass
+class Trial:
+    """A change under way: a judge of its own, its age in days, and the delays found so far with the floor off and on."""
+
+    name: str
+    change: Change
+    judge: Judge
+    age: int
+    found: list[Floats]
+
+    def day(self, rng: np.random.Generator, totals: NDArray[np.int64], shares: Floats) -> bool:
+        """Live through a day; whether that was the last."""
+        ages = self.age + np.arange(DAY) / DAY
+        counts = rng.multinomial(totals, self.change.apply(shares, ages)).astype(np.float64)
+        if self.age:
+            self.judge.midnight()
+        seen = self.judge.day(counts)[MAIN]
+        for floor in (0, 1):
+            over = seen.over[floor]
+            delay = np.where(over.any(axis=0), self.age * DAY + over.argmax(axis=0) + 1.0, np.inf)
+            self.found[floor] = np.minimum(self.found[floor], delay)
+        self.age += 1
+        return self.age == self.change.days
 
 
-def day_scores(base: Floats, now: Floats, wobble: Wobble) -> Floats:
-    """Scores (DAY, C) of a day's windows (DAY, C, CELLS) of ordered cells without moments."""
-    windows, comparisons = now.shape[:2]
-    many = Wobble(*(flat(np.broadcast_to(getattr(wobble, name), (windows, *getattr(wobble, name).shape)))
-                    for name in Wobble.__slots__))  # fmt: skip
-    size = windows * comparisons
-    yes, no, absent = np.ones(size, bool), np.zeros(size, bool), np.full(size, np.nan)
-    scores = window_scores(
-        flat(base), flat(now), np.full(size, CELLS), yes, no, np.zeros(size, np.int8), many,
-        absent, absent, absent, absent, absent, absent, no,
-    )  # fmt: skip
-    return scores.decades.reshape(windows, comparisons)
+def nominal_windows(counts: Floats, base: Floats, scores: Floats, k: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many windows (DAY, C, CELLS) plain G, G / phi and the directional score flag against a fixed base (W, C, CELLS)."""
+    comparisons = len(k)
+    level = np.log10(PERIOD * DAY * comparisons / MAIN.at_most)
+    degrees, total = np.tile(k - 1, DAY), base.sum(axis=0)
+    flat = counts.reshape(DAY * comparisons, -1)
+    g = g_statistic(np.tile(total, (DAY, 1)), flat, np.tile(k, DAY))
+    n = base.sum(axis=2, keepdims=True)
+    expected = total / n.sum(axis=0) * n
+    square = np.divide((base - expected) ** 2, expected, out=np.zeros_like(base), where=expected > 0)
+    freedom = (len(base) - 1) * (k - 1)
+    phi = np.tile(np.maximum(square.sum(axis=(0, 2)) / freedom, 1.0), DAY)
+    plain = chi_square_decades(g, degrees)
+    divided = f_decades(g / phi / degrees, degrees, np.tile(freedom, DAY))
+    return np.array([int((decades >= level).sum()) for decades in (plain, divided, scores)])
 
 
-def rank_p(scores: Floats, history: NDArray[np.float32], minimum: Floats) -> Floats:
-    """p (C,) of each score (C,), as float32, among its history (W, C), never below `minimum` (C,)."""
-    above, count = (history >= scores.astype(np.float32)).sum(axis=0), (~np.isnan(history)).sum(axis=0)
-    return np.where(np.isnan(scores), np.nan, np.maximum((1 + above) / (count + 1), np.minimum(minimum, 1.0)))
+def live(
+    result: Result, rng: np.random.Generator, fleet: Streams, judge: Judge, changes: Mapping[str, Change],
+    days: int, trials_every: int,
+) -> None:  # fmt: skip
+    """One run of a fleet: judged windows are counted, and changes are tried beside it."""
+    begins = BASELINE + HISTORY + UNJUDGED
+    past: list[Floats] = []
+    under_way: list[Trial] = []
+    for day in range(days):
+        print(f"\r{result.title}: {result.days} days judged", end="", file=sys.stderr, flush=True)
+        totals, shares = fleet.day(day)
+        counts = rng.multinomial(totals, shares).astype(np.float64)
+        judge.midnight()
+        if day >= begins and (day - begins) % trials_every == 0:
+            nothing = np.full(len(judge.k), np.inf)
+            under_way += [Trial(n, change, judge.fork(), 0, [nothing, nothing]) for n, change in changes.items()]
+        for trial in list(under_way):
+            if trial.day(rng, totals, shares):
+                under_way.remove(trial)
+                for floor in (0, 1):
+                    result.delays.setdefault(trial.name, ([], []))[floor].append(trial.found[floor])
+        seen = judge.day(counts)
+        if day >= begins:
+            result.count(seen)
+            result.factors.append(judge.standing[MAIN].g)
+            if day % NAIVE_EVERY == 0 and (judge.k > 1).all():
+                result.naive_days += 1
+                result.nominal += nominal_windows(counts, np.concatenate(past), judge.scored, judge.k)
+        past = [*past, counts][-BASELINE:]
 
 
-@dataclass(frozen=True)
-class Refresh:
-    """What is in force on one day: the history to rank among, and each comparison's threshold."""
-
-    history: NDArray[np.float32]
-    slots: NDArray[np.int64]
-    by_day: NDArray[np.bool_]
-    minimum: Floats
-    threshold: Floats
-
-    def p(self, scores: Floats, slot: int) -> Floats:
-        """p (C,) of one window's scores."""
-        whole = rank_p(scores, self.history, self.minimum)
-        if not self.by_day.any():
-            return whole
-        rows = self.history[ranks.near(self.slots, slot)]
-        return np.where(self.by_day, rank_p(scores, rows, self.minimum), whole)
-
-    def course(self, scores: Floats, start: Floats) -> Floats:
-        """Evidence (DAY, C) over a day of scores (DAY, C)."""
-        c, out = start, np.empty_like(scores)
-        for slot in range(len(scores)):
-            c = out[slot] = evidence.step(c, self.p(scores[slot], slot), budget.CAP * self.threshold)
-        return out
+Fleets = tuple[str, str, Callable[[np.random.Generator, int], Streams], Callable[[Streams], dict[str, Change]], bool]
+"""Key, title, streams of so many days, changes, and whether the cells are ordered."""
 
 
-def refresh(history: NDArray[np.float32]) -> Refresh:
-    """Learn from the last HISTORY days of scores (W, C)."""
-    slots = np.arange(len(history)) % DAY
-    by_day, v = ranks.choose(history, slots)
-    among = np.where(by_day, (2 * ranks.WIDTH + 1) * HISTORY, len(history))
-    minimum = ranks.smallest_p(among, v)
-    p = np.where(by_day, ranks.time_of_day_ranks(history, slots), ranks.self_ranks(history))
-    vif = evidence.inflation(evidence.bets(np.maximum(p, minimum)))
-    threshold = budget.thresholds(vif, history.shape[1], PERIOD * DAY, AT_MOST)
-    return Refresh(history, slots, by_day, minimum, threshold)
+def ordered(comparisons: int) -> Iterator[Fleets]:
+    for name, family in FAMILIES.items():
+
+        def make(rng: np.random.Generator, days: int, family=family) -> Streams:  # type: ignore[no-untyped-def]
+            return Fleet(rng, family, comparisons, days)
+
+        yield name, family.title, make, lambda fleet: of_ordered(fleet.base), True
 
 
-def naive_alarms(streams: Streams, day: int, base: Floats) -> tuple[int, int]:
-    """Windows of a day that plain G and G / phi flag at the nominal level."""
-    now = flat(streams.counts[streams.day(day)])
-    nominal = np.log10(PERIOD * DAY * len(streams.k) / AT_MOST)
-    g = g_statistic(flat(base), now, np.full(len(now), CELLS)).reshape(DAY, -1)
-    past = streams.counts[(day - BASELINE) * DAY : day * DAY]
-    n = past.sum(axis=2, keepdims=True)
-    expected = past.sum(axis=0) / n.sum(axis=0) * n
-    degrees = (BASELINE * DAY - 1) * (CELLS - 1)
-    phi = np.maximum(1.0, ((past - expected) ** 2 / expected).sum(axis=(0, 2)) / degrees)
-    plain = chi_square_decades(g, CELLS - 1)
-    divided = f_decades(g / phi / (CELLS - 1), CELLS - 1, degrees)
-    return int((plain >= nominal).sum()), int((divided >= nominal).sum())
+SHARES = {
+    "share": (0.005, 1000, 0.0, 0.0),
+    "rareshare": (0.005, 100, 0.0, 0.0),
+    "arshare": (0.05, 100, 0.1, 0.5),
+    "wobblingshare": (0.005, 1000, 0.3, 0.9),
+}
 
 
-def first_above(course: Floats, threshold: Floats) -> Floats:
-    """How many windows it took (C,), infinite where it was not found."""
-    above = course >= threshold
-    return np.where(above.any(axis=0), above.argmax(axis=0) + 1.0, np.inf)
+def special() -> Iterator[Fleets]:
+    for name, (share, n, wobble, rho) in SHARES.items():
+
+        def make(rng: np.random.Generator, days: int, drawn=(share, n, wobble, rho)) -> Streams:  # type: ignore[no-untyped-def]
+            return ShareFleet(rng, 40, days, *drawn)
+
+        title = f"{share:.1%} of {n}" + (f", {wobble:.0%} wobble, AR(1) {rho:g}" if wobble else "")
+        yield name, title, make, lambda _: of_shares(), False
+    yield "category", "ten categories", lambda rng, days: CategoryFleet(rng, 40, days), lambda _: of_categories(), False
+    yield "slice", "one slice of ten", lambda rng, days: SliceFleet(rng, 4, days), of_slices, True  # type: ignore[arg-type]
 
 
-def new_alarms(course: Floats, threshold: Floats, firing: NDArray[np.bool_]) -> tuple[int, NDArray[np.bool_]]:
-    """Alarms raised in a day; one lasts until its evidence is back at 0."""
-    raised = 0
-    for c in course:
-        over = c >= threshold
-        raised += int((over & ~firing).sum())
-        firing = over | (firing & (c > 0))
-    return raised, firing
-
-
-def run(name: str, comparisons: int, days: int, seed: int) -> Result:
-    """One family: every day is scored; alarms and delays count on the judged ones."""
-    rng = np.random.default_rng([seed, list(FAMILIES).index(name)])
-    streams, result = Streams(rng, FAMILIES[name], comparisons, days), Result()
-    scored = np.full((days * DAY, comparisons), np.nan, np.float32)
-    carried, firing = np.zeros(comparisons), np.zeros(comparisons, bool)
-    for day in range(BASELINE, days):
-        print(f"\r{name}: day {day + 1} of {days}", end="", file=sys.stderr, flush=True)
-        base, wobble = streams.baselines(day), streams.wobble(day)
-        today = day_scores(base, streams.counts[streams.day(day)], wobble)
-        scored[streams.day(day)] = today
-        if day < BASELINE + HISTORY:
-            continue
-        rules = refresh(scored[(day - HISTORY) * DAY : day * DAY])
-        course = rules.course(today, carried)
-        raised, firing = new_alarms(course, rules.threshold, firing)
-        carried = course[-1]
-        if day < BASELINE + HISTORY + UNJUDGED:
-            continue
-        result.days += 1
-        result.alarms += raised
-        plain, divided = naive_alarms(streams, day, base)
-        result.plain, result.divided = result.plain + plain, result.divided + divided
-        for shift in SHIFTS:
-            shares = moved(streams.shares[streams.day(day)], shift)
-            counts = rng.multinomial(streams.totals[streams.day(day)], shares).astype(np.float64)
-            found = rules.course(day_scores(base, counts, wobble), np.zeros(comparisons))
-            result.delays[shift].append(first_above(found, rules.threshold))
-    print(file=sys.stderr)
+def run(fleets: Fleets, number: int, options: argparse.Namespace) -> Result:
+    name, title, make, changes, is_ordered = fleets
+    result, began = Result(title), time.process_time()
+    judged = options.days - BASELINE - HISTORY - UNJUDGED
+    every = max(4, judged * options.runs // options.changes)
+    for i in range(options.runs):
+        rng = np.random.default_rng([options.seed, number, i])
+        fleet = make(rng, options.days)
+        judge = Judge(fleet.base, fleet.k, RULES, is_ordered, int(name in SHARES))
+        live(result, rng, fleet, judge, changes(fleet), options.days, every)
+    result.seconds = time.process_time() - began
+    print(f"\n{rates_tables.alarm_row(result)}", file=sys.stderr)
     return result
-
-
-def row(name: str, result: Result) -> str:
-    delays = [np.concatenate(result.delays[shift]) for shift in SHIFTS]
-    medians = " / ".join(f"{np.median(d):.0f}" for d in delays)
-    hours = [" / ".join(f"{np.mean(d <= windows):.2f}" for d in delays) for windows in (72, 288)]
-    stated = STATED[name]
-    return (
-        f"| {FAMILIES[name].title} | {result.per_period(result.alarms):.2f} | {stated[0]} | {medians} | {stated[1]} "
-        f"| {hours[0]} | {stated[2]} | {hours[1]} | {result.per_period(result.plain):,.0f} "
-        f"| {result.per_period(result.divided):,.0f} |"
-    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.rates", description="False alarms and delays, simulated.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--comparisons", type=int, default=60)
-    parser.add_argument("--families", default="iid,low,ar,daynight")
-    parser.add_argument("--days", type=int, default=65)
+    parser.add_argument("--families", default="")
+    parser.add_argument("--runs", type=int, default=4)
+    parser.add_argument("--days", type=int, default=303)
+    parser.add_argument("--changes", type=int, default=20)
     options = parser.parse_args()
-    judged = options.days - BASELINE - HISTORY - UNJUDGED
-    print(
-        f"Budget {AT_MOST:g} false alarm per {PERIOD} days over {options.comparisons} comparisons; {judged} days judged; "
-        f"seed {options.seed}; no common factor.\n"
-    )
-    print(
-        "| family | false alarms per 30 days | stated | median windows to find 0.1 / 0.2 / 0.5 sd | stated "
-        "| within 6 h | stated (0.2 sd) | within 24 h | plain G | G / phi |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for name in options.families.split(","):
-        print(row(name, run(name, options.comparisons, options.days, options.seed)), flush=True)
-    print("\nStated delays include the common factor, which stretches the thresholds of AR(1) alone by much.")
+    every = [*ordered(options.comparisons), *special()]
+    wanted = options.families.split(",") if options.families else [name for name, *_ in every]
+    results = {fleets[0]: run(fleets, number, options) for number, fleets in enumerate(every) if fleets[0] in wanted}
+    print(f"seed {options.seed}, {options.runs} runs of {options.days} days, changes on {options.changes} days\n")
+    rates_tables.show(results, SLICES)
 
 
 if __name__ == "__main__":

@@ -151,6 +151,7 @@ def _locate(starts, first, signal, key):  # type: ignore[no-untyped-def]
     return out
 
 
+@nb.njit(cache=True, nogil=True)
 def _numeric_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """First keys of the entries of a numeric signal, the cell of each, and how many cells: its deciles at bucket edges.
 
@@ -159,11 +160,21 @@ def _numeric_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tupl
     """
     if len(keys) == 1:
         return np.array([BAD + 1, keys[0], keys[0] + 1]), np.array([1, 0, 1]), 2
-    share = np.cumsum(counts) / counts.sum()
-    deciles = np.unique(np.searchsorted(share, np.arange(1, CELLS) / CELLS - 1e-12))
-    upper = deciles[deciles < len(keys) - 1] if deciles[0] < len(keys) - 1 else np.array([len(keys) - 2])
-    first = np.concatenate([[BAD + 1], keys[upper] + 1])
-    return first, np.arange(len(first)), len(first)
+    first, size = np.empty(CELLS, np.int64), 1
+    first[0] = BAD + 1
+    total, below, at, last = counts.sum(), counts[0], 0, len(keys) - 1
+    for decile in range(1, CELLS):
+        while below / total < decile / CELLS - 1e-12:
+            at += 1
+            below += counts[at]
+        if at == last:
+            break
+        if keys[at] + 1 != first[size - 1]:
+            first[size] = keys[at] + 1
+            size += 1
+    if size == 1:
+        first[1], size = keys[last - 1] + 1, 2
+    return first[:size], np.arange(size), size
 
 
 def _category_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
@@ -178,12 +189,15 @@ def _category_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tup
 def make_cells(base: Pane) -> Cells:
     """The binning that a baseline's pane decides: one row for each signal that can be compared, two more for data quality.
 
-    Texts are not compared: they explain.
+    Texts are not compared: they explain. Vectors have no cells.
     """
     names, kinds, k, starts, first, cell, ends = [], [], [], [0], [], [], []
-    for name, kind in zip(base.names, base.kinds.tolist(), strict=True):
-        keys, counts = base.cells(name)
-        if kind == Kind.TEXT or not counts.sum():
+    good = base.counts.key != BAD
+    all_keys, all_counts = base.counts.key[good], base.counts.count[good]
+    bounds = np.searchsorted(base.counts.signal[good], np.arange(len(base.names) + 1)).tolist()
+    for i, (name, kind) in enumerate(zip(base.names, base.kinds.tolist(), strict=True)):
+        keys, counts = all_keys[bounds[i] : bounds[i + 1]], all_counts[bounds[i] : bounds[i + 1]]
+        if kind in (Kind.TEXT, Kind.VECTOR) or not counts.any():
             continue
         if kind == Kind.NUMERIC:
             mine, place, size = _numeric_entries(keys, counts)

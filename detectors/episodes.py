@@ -10,6 +10,7 @@ import numpy as np
 
 from detectors.calibration import ALL, Calibration, Declared, Part, Season, Slice, Subject, others
 from detectors.course import Course
+from detectors.further import Further, Stored
 from detectors.measured import SPOKE, Measured, explain, measure
 from records.finding import Finding, Reasons, Span
 from records.pane import Pane, merge_all
@@ -33,7 +34,9 @@ class Episodes:
         self.application, self.declared, self.source, self.season = application, declared, source, season
         self.open: dict[int, Finding] = {}
         self.silent: Finding | None = None
+        self.stored: Stored | None = None
         self._merged: dict[tuple[Slice, int], Pane] = {}
+        self._further: dict[int, Further] = {}
 
     def restore(self, course: Course, findings: Iterable[Finding]) -> None:
         """Take up the findings that were open after the course's last window."""
@@ -76,6 +79,7 @@ class Episodes:
         for row in [row for row in self.open if row not in set(calibration.index.tolist())]:
             changed.append(self._end(row, window, self.open[row]))
         self._merged.clear()
+        self._further.clear()
         return changed
 
     def _follow(
@@ -117,6 +121,8 @@ class Episodes:
         grew = was is not None and verdict == "finding" and times > 1.25 * was.told_at
         if was is None or was.verdict != verdict or grew:
             why, distances = self._why(calibration, i, m, j, since, end)
+            if verdict == "finding" and self.stored is not None:
+                why = self._what_explains(self.stored, calibration, since, end).add(why, i)
             spoke = SPOKE.get(int(course.spoke[row]), was.reasons.spoke if was else "")
             reasons, told_at = msgspec.structs.replace(why, spoke=spoke), times
             effect |= distances
@@ -151,6 +157,11 @@ class Episodes:
         hours = range(max(since // HOUR * HOUR, until - DAY), until, HOUR)
         earlier = [held for hour in hours for _, held in self.season(part.against, hour)]
         return merge_all(held[part.slice] for held in earlier if part.slice in held)
+
+    def _what_explains(self, stored: Stored, calibration: Calibration, since: int, until: int) -> Further:
+        if since not in self._further:
+            self._further[since] = Further(calibration, stored, stored.slices(since, until), since)
+        return self._further[since]
 
     def _pane(self, where: Slice, since: int, until: int) -> Pane:
         """The panes of a slice since a change, merged."""

@@ -42,14 +42,19 @@ def near(slots: NDArray[np.int64], slot: int, width: int = WIDTH, day: int = DAY
 
 def self_ranks(history: History) -> Floats:
     """p (W, C) of every score among all of its column, itself included; nan where absent."""
-    out: Floats = _self_ranks(np.ascontiguousarray(history.T, np.float32))
+    out: Floats = _self_ranks(*_sorted(history))
     return out.T
 
 
+def _sorted(history: History) -> tuple[History, NDArray[np.int64]]:
+    """The series (C, W), and the windows of each in the order of their scores, absent ones last."""
+    series = np.ascontiguousarray(history.T, np.float32)
+    return series, np.argsort(series, axis=1)
+
+
 @nb.njit(cache=True, nogil=True)
-def _positions(scores: History) -> tuple[NDArray[np.int64], int]:
+def _positions(scores: History, order: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
     """For one series, how many scores are below each (-1 where absent), and how many scores there are."""
-    order = np.argsort(scores)
     out = np.full(len(scores), -1, np.int64)
     count = 0
     first = 0
@@ -65,10 +70,10 @@ def _positions(scores: History) -> tuple[NDArray[np.int64], int]:
 
 
 @nb.njit(cache=True, nogil=True)
-def _self_ranks(history: History) -> Floats:
+def _self_ranks(history: History, order: NDArray[np.int64]) -> Floats:
     out = np.full(history.shape, np.nan)
     for c in range(len(history)):
-        below, count = _positions(history[c])
+        below, count = _positions(history[c], order[c])
         for w in range(len(below)):
             if below[w] >= 0:
                 out[c, w] = (1 + count - below[w]) / (count + 1)
@@ -82,9 +87,9 @@ def time_of_day_ranks(history: History, slots: NDArray[np.int64], width: int = W
     """
     if 2 * width + 1 >= day:
         return self_ranks(history)
-    order = np.argsort(slots, kind="stable").astype(np.int64)
-    starts = np.searchsorted(np.asarray(slots)[order], np.arange(day + 1)).astype(np.int64)
-    out: Floats = _day_ranks(np.ascontiguousarray(history.T, np.float32), order, starts, width, day)
+    by_time = np.argsort(slots, kind="stable").astype(np.int64)
+    starts = np.searchsorted(np.asarray(slots)[by_time], np.arange(day + 1)).astype(np.int64)
+    out: Floats = _day_ranks(*_sorted(history), by_time, starts, width, day)
     return out.T
 
 
@@ -104,21 +109,23 @@ def _change(tree: NDArray[np.int32], below: NDArray[np.int64], members: NDArray[
 
 
 @nb.njit(cache=True, nogil=True)
-def _day_ranks(history: History, order: NDArray[np.int64], starts: NDArray[np.int64], width: int, day: int) -> Floats:
+def _day_ranks(  # type: ignore[no-untyped-def]
+    history, order, by_time, starts, width, day
+):
     out = np.full(history.shape, np.nan)
     for c in range(len(history)):
-        below, _ = _positions(history[c])
+        below, _ = _positions(history[c], order[c])
         tree = np.zeros(len(below) + 1, np.int32)
         count = 0
         for slot in range(-width, width):
             at = slot % day
-            count += _change(tree, below, order[starts[at] : starts[at + 1]], 1)
+            count += _change(tree, below, by_time[starts[at] : starts[at + 1]], 1)
         for slot in range(day):
             enter, leave = (slot + width) % day, (slot - width - 1) % day
-            count += _change(tree, below, order[starts[enter] : starts[enter + 1]], 1)
+            count += _change(tree, below, by_time[starts[enter] : starts[enter + 1]], 1)
             if slot:
-                count += _change(tree, below, order[starts[leave] : starts[leave + 1]], -1)
-            for w in order[starts[slot] : starts[slot + 1]]:
+                count += _change(tree, below, by_time[starts[leave] : starts[leave + 1]], -1)
+            for w in by_time[starts[slot] : starts[slot + 1]]:
                 if below[w] < 0:
                     continue
                 lower = 0

@@ -13,6 +13,7 @@ from detectors.budget import thresholds
 from detectors.calibration import ALL, Calibration, Declared, Panes, Subject, always, no_season, others
 from detectors.course import Budget, Course
 from detectors.episodes import Source, finding_id
+from detectors.further import Further, Stored
 from detectors.measured import SPOKE, Measured, explain, measure
 from detectors.scores import Scores, window_scores
 from records.finding import Finding, Reasons, Span
@@ -28,6 +29,7 @@ class Standing:
     def __init__(self, application: str, declared: Declared):
         self.application, self.declared = application, declared
         self.open: dict[int, Finding] = {}
+        self.stored: Stored | None = None
 
     def restore(self, course: Course, findings: Iterable[Finding]) -> None:
         """Take up the standing findings that are open."""
@@ -57,6 +59,7 @@ class Standing:
         looks = budget.windows * WINDOW / HOUR
         h = float(thresholds(np.ones(1), int(calibration.stands.sum()), looks, budget.at_most)[0])
         m = measure(base, traits, now)
+        further = Further(calibration, self.stored, panes, end - DAY) if self.stored is not None else None
         changed = []
         for i in np.flatnonzero(calibration.stands).tolist():
             row = int(calibration.index[i])
@@ -65,7 +68,7 @@ class Standing:
             if scores.decades[i] >= share * h and m.floors[i] >= share:
                 finding = self._finding(course, calibration, i, m, scores, h, end, was)
                 if was is None:
-                    finding = self._explained(finding, calibration, i, m, panes)
+                    finding = self._explained(finding, calibration, i, m, panes, further)
                 self.open[row] = finding
                 changed.append(finding)
             elif was:
@@ -91,11 +94,14 @@ class Standing:
             reasons=msgspec.structs.replace(was.reasons if was else Reasons(), spoke=SPOKE.get(int(scores.spoke[i]), "")),
         )  # fmt: skip
 
-    def _explained(self, finding: Finding, calibration: Calibration, i: int, m: Measured, panes: Panes) -> Finding:
+    def _explained(
+        self, finding: Finding, calibration: Calibration, i: int, m: Measured, panes: Panes, further: Further | None
+    ) -> Finding:
         part, row = calibration.part_of(i)
         pane, everybody = panes[part.slice], panes[ALL]
         if part.against.kind == "cohort":
             part = replace(part, base=others(part.against, part.slice, panes))
         why, distances = explain(part, row, self.declared(finding.signal), m, i, pane, everybody)
         why = msgspec.structs.replace(why, spoke=finding.reasons.spoke)
+        why = why if further is None else further.add(why, i)
         return msgspec.structs.replace(finding, reasons=why, effect={**finding.effect, **distances})

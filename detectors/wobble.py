@@ -76,6 +76,11 @@ class WobbleSums:
         return self
 
 
+_SUMS = [field.name for field in fields(WobbleSums)]
+_BLOCK = 2048
+"""Comparisons that are learned at a time: matrices of a hundred thousand would go through memory many times."""
+
+
 @nb.njit(cache=True, nogil=True)
 def _add_cells(
     counts: Floats, include: NDArray[np.bool_], windows: Floats, total: Floats, cells: Floats, outer: Floats
@@ -124,14 +129,23 @@ def learn_wobble(sums: WobbleSums, k: NDArray[np.int64]) -> Wobble:
     as outer / n - pp' - M windows / n. Source: statistics.md, section 4 (moment estimator of the covariance between
     windows beyond multinomial sampling).
     """
-    real = np.arange(sums.cells.shape[1]) < np.asarray(k)[:, None]
+    parts = [slice(low, low + _BLOCK) for low in range(0, max(len(k), 1), _BLOCK)]
+    learned = [_learn(WobbleSums(*(getattr(sums, name)[part] for name in _SUMS)), np.asarray(k)[part]) for part in parts]
+    if len(learned) == 1:
+        return learned[0]
+    return Wobble(*(np.concatenate([getattr(block, field.name) for block in learned]) for field in fields(Wobble)))
+
+
+def _learn(sums: WobbleSums, k: NDArray[np.int64]) -> Wobble:
+    real = np.arange(sums.cells.shape[1]) < k[:, None]
     seen = sums.total > 0
     total = np.where(seen, sums.total, np.nan)
     p = np.where(real, np.maximum(sums.cells, 0.0), 0.0) / total[:, None]
     between = _between(sums, p, total)
     root = divide(1.0, np.sqrt(p), 0.0)
     whitened = between * root[:, :, None] * root[:, None, :]
-    values, vectors = np.linalg.eigh(np.where(seen[:, None, None], whitened, 0.0))
+    values, vectors = np.zeros_like(p), np.tile(np.eye(p.shape[1]), (len(p), 1, 1))
+    values[seen], vectors[seen] = np.linalg.eigh(whitened[seen])
     rank = np.cumsum(p, axis=1) - p / 2
     rank_variance = (p * (rank - 0.5) ** 2).sum(axis=1)
     rank_wobble = np.einsum("ci,cij,cj->c", rank, between, rank)

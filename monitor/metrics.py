@@ -117,6 +117,7 @@ class Metrics:
         self.late = self._counter("plumbline_late_interactions", "Interactions after their window had closed.", ())
         self.dead_letters = self._counter("plumbline_dead_letters", "Lines refused.", ("reason",))
         self.unknown = self._counter("plumbline_unknown_fields", "Fields that the schema does not name.", ("field",))
+        self.not_embedded = self._counter("plumbline_not_embedded", "Sampled texts without an embedding.", ("application",))
         self.unmatched = self._counter("plumbline_unmatched_feedback", "Feedback not counted.", ("application", "reason"))
         self.notifications = self._counter("plumbline_notifications", "Notifications.", ("receiver", "outcome"))
         self.requests = self._counter("plumbline_http_requests", "HTTP requests.", ("path", "status"))

@@ -27,8 +27,9 @@ from monitor.metrics import Metrics
 from monitor.pipeline import COUNTED
 from monitor.stages import counting, joining, keeping, reading
 from monitor.stages.batch import Batch
+from monitor.stages.wording import Wording
 from monitor.state import Partition, State
-from monitor.store import counters, courses, positions
+from monitor.store import counters, courses, positions, words
 from monitor.store.counters import Counters
 from monitor.store.dead_letters import DeadLetter
 from monitor.store.dialect import hold
@@ -71,6 +72,7 @@ class Partitions:
         self._store, self._config, self._metrics, self._owner = store, config, metrics, owner
         self._publish, self._stopping = publish, stopping
         self.state = State(store, lambda: config.current, metrics, write=self._retry)
+        self.wording = Wording(self.state.application)
         self.owned: dict[Place, Partition] = {}
 
     def _retry(self, work: Callable[[Connection], T]) -> T:
@@ -210,6 +212,8 @@ class Partitions:
             keeping.taken_in(batch)
             batch.partition.open = open_
             counting.count(self.state, batch)
+        if told := [word for batch, _ in kept for word in self.wording.learn(batch)]:
+            self._retry(lambda c: words.put(c, told))
         if again := [batch for old in moved if (batch := self._folded(_place(old), old.records)).records]:
             self._commit(again)
 

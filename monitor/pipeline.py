@@ -8,8 +8,9 @@ from monitor.config import ConfigSource
 from monitor.metrics import Metrics
 from monitor.stages import counting, joining, keeping, measuring, reading
 from monitor.stages.batch import Batch
+from monitor.stages.wording import Wording
 from monitor.state import Partition, State
-from monitor.store import counters, courses, ids
+from monitor.store import counters, courses, ids, words
 from monitor.store.engine import Store
 from monitor.verdicts import Verdicts
 from records.window import WINDOW
@@ -30,6 +31,7 @@ class Pipeline:
         self.state = State(store, lambda: config.current, metrics)
         self.partition = Partition(TOPIC, PARTITION, str(PARTITION))
         self.verdicts = Verdicts(self.state)
+        self.wording = Wording(self.state.application)
         with store.begin() as c:
             self.state.load(c)
             self.partition.load(c, config.current.deduplicate_within, self.state.judged)
@@ -54,10 +56,16 @@ class Pipeline:
         batch = reading.new_batch(self.partition, fresh)
         for stage in STAGES:
             stage(self.state, batch)
-        with self.store.begin() as c:
-            for segment, added in joining.join(self.state, batch, c).items():
-                batch.panes.setdefault(segment, []).extend(added)
-            self._commit(c, batch, now)
+        told = self.wording.learn(batch)
+        try:
+            with self.store.begin() as c:
+                words.put(c, told)
+                for segment, added in joining.join(self.state, batch, c).items():
+                    batch.panes.setdefault(segment, []).extend(added)
+                self._commit(c, batch, now)
+        except BaseException:
+            self.wording.forget()  # the batch comes again, and must not count twice
+            raise
         keeping.taken_in(batch)
         counting.count(self.state, batch)
 

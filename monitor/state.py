@@ -20,6 +20,7 @@ from records.signal import Kind, Signal
 from records.window import WINDOW
 from signals.catalogue import BY_NAME
 from signals.dynamic import declare
+from signals.embedding.novelty import Known
 from streams.panes import PaneKey
 from streams.recent import RecentIds
 from streams.slices import MOST_VALUES, REST
@@ -82,7 +83,8 @@ class Partition:
 @dataclass
 class State:
     """What a process knows of all that it counts: `judged` is how far each application was judged, `slices` the registry of
-    values: (application, dimension) to codes, `waiting` the interactions that feedback waits for, `known` the counters.
+    values: (application, dimension) to codes, `waiting` the interactions that feedback waits for, `known` the counters,
+    `references` the version of (application, name) that novelty is measured from, and its vectors.
     `announce`: what changes of findings and alerts is put into the topics as well."""
 
     store: Store
@@ -93,6 +95,7 @@ class State:
     slices: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
     waiting: dict[str, Waiting] = field(default_factory=dict)
     known: dict[str, Counters] = field(default_factory=dict)
+    references: dict[tuple[str, str], tuple[int, Known | None]] = field(default_factory=dict)
     write: Write | None = None
     announce: bool = False
     declared: dict[str, Signal] = field(default_factory=lambda: dict(BY_NAME) | {s.name: s for s in DERIVED})

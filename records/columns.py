@@ -33,6 +33,14 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class Vectors:
+    """A vector column of a sample: `values` (m, DIMENSIONS), finite, of the interactions `rows` (m,), each once."""
+
+    rows: NDArray[np.int32]
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """All signals of `n` interactions. Arrays are aligned with the rows of the batch they were computed from.
 
@@ -46,3 +54,4 @@ class Columns:
     boolean: dict[str, NDArray[np.int8]] = field(default_factory=dict)
     categorical: dict[str, Labels] = field(default_factory=dict)
     text: dict[str, Words] = field(default_factory=dict)
+    vector: dict[str, Vectors] = field(default_factory=dict)

@@ -23,8 +23,29 @@ class CellReason(msgspec.Struct, frozen=True):
     after: float
 
 
+class SliceReason(msgspec.Struct, frozen=True):
+    """A slice that explains: the share of the effect that vanishes without it, and its shares of the traffic, then and now."""
+
+    slice: dict[str, str]
+    vanishes: float
+    before: float
+    after: float
+
+
+class WordReason(msgspec.Struct, frozen=True):
+    """A word of prompts or responses (`side`) and the shares of those that used it before and after, of all traffic."""
+
+    word: str
+    side: str
+    before: float
+    after: float
+
+
 class Reasons(msgspec.Struct, frozen=True):
-    """Why: the cells that moved most, typical values before and after, interactions to look at, and which test spoke."""
+    """Why: the cells that moved most, typical values before and after, interactions to look at, and which test spoke.
+
+    Of all traffic also the slices that explain it; and the words that are used more or less often since then.
+    """
 
     cells: list[CellReason] = []
     before: float | None = None
@@ -33,6 +54,9 @@ class Reasons(msgspec.Struct, frozen=True):
     statistic: str = "median"
     exemplars: list[str] = []
     spoke: str = ""
+    slices: list[SliceReason] = []
+    risen: list[WordReason] = []
+    fallen: list[WordReason] = []
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from records.signal import Kind
 from records.summary.buckets import BAD, MISSING, OTHER
 from records.summary.counts import Counts, add_counts, cap_categories, empty_counts, subtract_counts
 from records.summary.sample import Sample, empty_sample, merge_samples
+from records.summary.vectors import VectorMoments, vector_moments
 
 TOTAL, SQUARE, LOW, HIGH = range(4)
 DOCUMENTS = -1
@@ -28,7 +29,7 @@ class Pane:
     """`n` interactions; S signals in `names` (sorted), with their `kinds` (S,) and `resolution` (S,).
 
     `moments` (S, 4): sum and sum of squares in steps of the resolution, lowest and highest in the signal's unit.
-    `labels` gives the value of each categorical key. What a signal lacks of `n` was missing.
+    `labels` gives the value of each categorical key. What a signal lacks of `n` was missing, or not in its sample.
     """
 
     n: int
@@ -51,6 +52,10 @@ class Pane:
         keys, counts = self.counts.key[start:stop], self.counts.count[start:stop]
         good = keys != BAD
         return keys[good], counts[good]
+
+    def vectors(self, name: str) -> VectorMoments:
+        """The moments of a vector signal; those of no vector where the pane has none of it."""
+        return vector_moments(*self.cells(name))
 
     def label(self, key: int) -> str:
         return "__other__" if key == OTHER else self.labels.get(key, "?")

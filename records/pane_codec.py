@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from records.errors import StoreError
 from records.pane import Pane
+from records.signal import Kind
 from records.summary.counts import Counts
 from records.summary.sample import Sample
 
-VERSION = 1
+VERSION, PLAIN = 2, 1
+"""Since 2 there are vectors. Without any a pane is still written as 1: who measures none can go back to an older release."""
 
 
 class _Blob(msgspec.Struct, array_like=True):
@@ -38,8 +40,9 @@ _decoder = msgspec.msgpack.Decoder(_Blob)
 
 def encode_pane(pane: Pane) -> bytes:
     c, s = pane.counts, pane.sample
+    version = VERSION if (pane.kinds == Kind.VECTOR).any() else PLAIN
     blob = _Blob(
-        VERSION, pane.n, list(pane.names), pane.kinds.tobytes(), pane.resolution.tobytes(),
+        version, pane.n, list(pane.names), pane.kinds.tobytes(), pane.resolution.tobytes(),
         np.ascontiguousarray(pane.moments.T).tobytes(), c.signal.astype("<u2").tobytes(), c.key.astype("<i8").tobytes(),
         c.count.astype("<i8").tobytes(), dict(sorted(pane.labels.items())), s.hashes.tobytes(), list(s.ids),
         list(s.slices), np.ascontiguousarray(s.keys.T).tobytes(),
@@ -50,7 +53,7 @@ def encode_pane(pane: Pane) -> bytes:
 def decode_pane(data: bytes) -> Pane:
     """The inverse of `encode_pane`; StoreError where a newer version wrote it."""
     blob = _decoder.decode(zstandard.ZstdDecompressor().decompress(data))
-    if blob.version != VERSION:
+    if blob.version > VERSION:
         raise StoreError(f"a pane of format {blob.version} was found, this version reads {VERSION}: upgrade plumbline")
     size, k = len(blob.names), len(blob.ids)
     counts = Counts(_array(blob.signal, "<u2").astype(np.int32), _array(blob.key, "<i8"), _array(blob.count, "<i8"))

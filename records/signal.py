@@ -12,6 +12,7 @@ class Kind(IntEnum):
     BOOLEAN = 1
     CATEGORICAL = 2
     TEXT = 3
+    VECTOR = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from typing import Literal
 
 from records.signal import Kind, Signal
 
-Source = Literal["count", "ratio", "pattern", "field"]
-"""A count or words from the one pass over the bytes, a ratio of such counts, a pattern, or a field of the call."""
+Source = Literal["count", "ratio", "pattern", "field", "embedding"]
+"""A count or words from the one pass over the bytes, a ratio of such counts, a pattern, a field of the call, or what a text
+means, of a sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Declared:
 
 FORM, LANGUAGE, SAFETY, TRAFFIC, QUALITY = "form", "language", "safety", "traffic", "quality"
 LATENCY, TOKENS, TOOLS = "latency and cost", "tokens", "tools and retrieval"
-SHARE, MANY, SECONDS = 1e-4, 1e9, 1e-3
+SHARE, MANY, SECONDS, FINE = 1e-4, 1e9, 1e-3, 1e-6
 
 
 def _count(name: str, title: str, family: str, unit: str, rise: str) -> Declared:
@@ -73,6 +74,7 @@ def _side(side: Literal["prompt", "response"]) -> Iterable[Declared]:
         _pattern("injection", "injection phrases", "more attempts to override instructions", question),
         Declared(Signal("empty", Kind.BOOLEAN, "empty texts", QUALITY, rise="more texts without content", worse="up"), "count"),
         Declared(Signal("text", Kind.TEXT, "words used", LANGUAGE, rise="other words"), "count"),
+        Declared(Signal("embedding", Kind.VECTOR, "topics", LANGUAGE, rise="other topics"), "embedding"),
     )
 
 
@@ -86,6 +88,16 @@ def _texts() -> Iterable[Declared]:
 
 CATALOGUE: tuple[Declared, ...] = (
     *_texts(),
+    Declared(
+        Signal("similarity", Kind.NUMERIC, "similarity", LANGUAGE, "cosine", "answers closer to their prompts", FINE, -1, 1),
+        "embedding",
+    ),
+    Declared(
+        Signal(
+            "response.novelty", Kind.NUMERIC, "response novelty", LANGUAGE, "sd", "answers unlike the reference", FINE, 0, MANY
+        ),
+        "embedding",
+    ),
     _number("input_tokens", "input tokens", TOKENS, "tokens", "longer prompts"),
     _number("output_tokens", "output tokens", TOKENS, "tokens", "longer answers"),
     _number("duration", "duration", LATENCY, "seconds", "slower answers", SECONDS, 1e6),

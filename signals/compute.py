@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 import polars as pl
 
 from records.columns import Columns
-from signals import agent, dynamic, evaluation, quality, retrieval, safety, text, usage
+from signals import agent, dynamic, embedding, evaluation, quality, retrieval, safety, text, usage
 from signals.catalogue import BY_NAME
 from signals.scan import scan
 
@@ -21,11 +21,17 @@ def _matcher(enabled: Collection[str] | None, evaluations: Collection[str]) -> C
     return lambda name: name in names or f"{name.partition('.')[0]}.*" in names
 
 
-def compute(frame: pl.DataFrame, enabled: Collection[str] | None = None, evaluations: Collection[str] = ()) -> Columns:
+def compute(
+    frame: pl.DataFrame,
+    enabled: Collection[str] | None = None,
+    evaluations: Collection[str] = (),
+    sampled: embedding.Sampled | None = None,
+) -> Columns:
     """All signals of a batch; `frame` has the columns of INTERACTION_SCHEMA and any number of rows.
 
     `enabled` keeps the named signals only (and "scores.*", "tags.*"); names that nothing computes are ignored.
     `evaluations` are the costly scores to add where an answer is known: "rouge_l", "bleu" (extra `evaluation`).
+    `sampled`: the interactions to embed, and how; no embeddings without it.
     A score that the application sent takes the place of a computed one.
     """
     wanted = _matcher(enabled, evaluations)
@@ -40,6 +46,7 @@ def compute(frame: pl.DataFrame, enabled: Collection[str] | None = None, evaluat
     for part in PARTS:
         part.measure(frame, prepared, every)
     evaluation.measure(frame, evaluations, every)
+    embedding.measure(frame, sampled, wanted, every)
     dynamic.measure_scores(frame, prepared, wanted, every)
     dynamic.measure_tags(frame, prepared, wanted, every)
     return _declared(every, wanted)
@@ -53,7 +60,8 @@ def _declared(every: Columns, wanted: Callable[[str], bool]) -> Columns:
         boolean={name: values for name, values in every.boolean.items() if wanted(name)},
         categorical={name: values for name, values in every.categorical.items() if wanted(name)},
         text={name: values for name, values in every.text.items() if wanted(name)},
+        vector={name: values for name, values in every.vector.items() if wanted(name)},
     )
-    for name in (*kept.numeric, *kept.boolean, *kept.categorical, *kept.text):
+    for name in (*kept.numeric, *kept.boolean, *kept.categorical, *kept.text, *kept.vector):
         kept.declared[name] = BY_NAME.get(name) or dynamic.declare(name)
     return kept

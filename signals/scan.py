@@ -54,7 +54,7 @@ def _lane_table() -> NDArray[np.uint64]:
     return np.ascontiguousarray(lanes).view("<u8").ravel().astype(np.uint64)
 
 
-_FOLD = _fold_table()
+FOLD = _fold_table()
 _LANES = _lane_table()
 
 
@@ -90,7 +90,7 @@ def _ends_sentence(data: NDArray[np.uint8], start: int, end: int) -> bool:
 
 
 @nb.njit(cache=True, nogil=True)
-def _finish(h: np.uint64) -> np.uint64:
+def finish(h: np.uint64) -> np.uint64:
     """MurmurHash3's finaliser: spreads the rotated bytes of a word over all 64 bits."""
     h ^= h >> np.uint64(33)
     h *= np.uint64(0xFF51AFD7ED558CCD)
@@ -218,7 +218,7 @@ def _text(data, low, high, fold, words, trigrams, seen, owner, out, buckets, use
             opened = True
             count += 1
             if count <= WORD_LIMIT:
-                h = _finish(h)
+                h = finish(h)
                 if _insert(words, mask, h, owner):
                     distinct += 1
                     used = _append(buckets, used, seen, h % np.uint64(WORD_BUCKETS), owner)
@@ -266,6 +266,6 @@ def scan(column: pl.Series) -> tuple[NDArray[np.int32], Words]:
 
     Any text below 2 GiB is read whole; only what compares words stops at WORD_LIMIT, so memory stays bounded.
     """
-    counts, buckets, ends = _scan(*column_bytes(column), _FOLD, _LANES)
+    counts, buckets, ends = _scan(*column_bytes(column), FOLD, _LANES)
     rows = np.repeat(np.arange(len(ends), dtype=np.int32), np.diff(ends, prepend=0))
     return counts, Words(rows, buckets)

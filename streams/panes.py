@@ -8,13 +8,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from records.columns import WORD_BUCKETS, Columns, Labels, Words
+from records.columns import WORD_BUCKETS, Columns, Labels, Vectors, Words
 from records.hashing import hash_column
 from records.pane import DOCUMENTS, NO_MOMENTS, Pane
 from records.signal import Kind
 from records.summary.buckets import MISSING, bucket_keys
 from records.summary.counts import Counts, cap_categories, empty_counts
 from records.summary.sample import SAMPLE_SIZE, Sample, empty_sample
+from records.summary.vectors import moment_counts
 from records.window import WINDOW
 
 ALL = ""
@@ -148,7 +149,10 @@ def _moments(values, codes, groups, resolution, out):  # type: ignore[no-untyped
 
 
 class _Coded(NamedTuple):
-    """A signal ready to be counted: `codes` index `keys` (-1: nothing), item by item, item j in row rows[j] where given."""
+    """A signal ready to be counted: `codes` index `keys` (-1: nothing), item by item, item j in row rows[j] where given.
+
+    Of vectors nothing is coded: `vectors` are those of `rows`.
+    """
 
     name: str
     kind: Kind
@@ -158,6 +162,7 @@ class _Coded(NamedTuple):
     rows: NDArray[np.int32] | None = None
     values: NDArray[np.float64] | None = None
     labels: Mapping[int, str] = {}
+    vectors: NDArray[np.float64] | None = None
 
 
 def _code_labels(name: str, labels: Labels) -> _Coded:
@@ -188,6 +193,11 @@ def _code_words(name: str, words: Words) -> _Coded:
     return _Coded(name, Kind.TEXT, 0.0, codes, np.arange(DOCUMENTS, WORD_BUCKETS), rows)
 
 
+def _code_vectors(name: str, vectors: Vectors) -> _Coded:
+    nothing = np.empty(0, np.int32)
+    return _Coded(name, Kind.VECTOR, 0.0, nothing, nothing.astype(np.int64), vectors.rows, vectors=vectors.values)
+
+
 def _code(columns: Columns) -> list[_Coded]:
     scratch = np.full(80_001, -1, np.int32)
     coded = []
@@ -199,13 +209,28 @@ def _code(columns: Columns) -> list[_Coded]:
         coded.append(_Coded(name, Kind.BOOLEAN, 0.0, flags.astype(np.int32), np.array([0, 1])))
     coded += [_code_labels(name, labels) for name, labels in columns.categorical.items()]
     coded += [_code_words(name, words) for name, words in columns.text.items()]
+    coded += [_code_vectors(name, vectors) for name, vectors in columns.vector.items()]
     return sorted(coded, key=lambda c: c.name)
+
+
+def _entries(
+    c: _Coded, groups: NDArray[np.int32], size: int, all_traffic: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+    """Group, key and count of one signal, ascending; the first `all_traffic` of the `size` groups are of no slice."""
+    bounded = c.kind in (Kind.TEXT, Kind.VECTOR)
+    of_items = groups[:1] if bounded else groups
+    if c.rows is not None:
+        of_items = np.take(of_items, c.rows, axis=1)
+    if c.vectors is not None:
+        return moment_counts(c.vectors, of_items[0])
+    group, code, count = _count(c.codes, of_items, all_traffic if bounded else size, len(c.keys))
+    return group, c.keys[code], count
 
 
 def fold(columns: Columns, grouping: Grouping, ids: pl.Series, slices: Mapping[str, pl.Series]) -> list[Pane]:
     """The panes of a batch, one for each key of the grouping; `ids` (n,), all different, draw the sample.
 
-    Texts and samples are kept for all traffic only, to bound storage.
+    Texts, vectors and samples are kept for all traffic only, to bound storage.
     """
     size, coded = len(grouping.keys), _code(columns)
     groups, moments = grouping.codes, np.tile(NO_MOMENTS, (size, len(coded), 1))
@@ -213,11 +238,8 @@ def fold(columns: Columns, grouping: Grouping, ids: pl.Series, slices: Mapping[s
     entries = [(nothing.signal, nothing.signal, nothing.key, nothing.count)]
     all_traffic = int(groups[0].max(initial=-1)) + 1
     for s, c in enumerate(coded):
-        of_items = groups[:1] if c.kind == Kind.TEXT else groups
-        if c.rows is not None:
-            of_items = np.take(of_items, c.rows, axis=1)
-        group, code, count = _count(c.codes, of_items, all_traffic if c.kind == Kind.TEXT else size, len(c.keys))
-        entries.append((group, np.full(len(group), s, np.int32), c.keys[code], count))
+        group, key, count = _entries(c, groups, size, all_traffic)
+        entries.append((group, np.full(len(group), s, np.int32), key, count))
         if c.values is not None:
             _moments(c.values, c.codes, groups, c.resolution, moments[:, s])
     group, signal, key, count = (np.concatenate(parts) for parts in zip(*entries, strict=True))

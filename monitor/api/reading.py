@@ -56,7 +56,10 @@ def _add_totals(routes: APIRouter, store: Store, source: ConfigSource, clock: Ca
     def budget() -> Response:
         with store.read() as c:
             now = reading.budget(c, source.current, clock())
-        return _json(msgspec.structs.asdict(now) | {"per": format_duration(now.per)})
+        fields = msgspec.to_builtins(now)
+        for alert in fields["alerts"]:
+            alert["started_at"] = time_field(alert["started_at"])
+        return _json(fields | {"per": format_duration(now.per)})
 
 
 def _add_verdicts(routes: APIRouter, store: Store, clock: Callable[[], int]) -> None:

@@ -12,10 +12,12 @@ from monitor.check.slicing import Slicer
 from monitor.files import read_interactions
 from records.codec import Refusal
 from records.columns import Columns
+from records.hashing import hash_column
 from records.pane import Accumulator, Pane, merge
 from records.signal import Signal
 from records.window import WINDOW
 from signals import compute
+from signals.embedding import Embed, Sampled, chosen
 from streams.panes import fold, group_rows
 
 Slice = tuple[str, str]
@@ -26,17 +28,21 @@ FEWEST_WINDOWS = 48
 """Windows are not made longer while there are fewer than twice so many."""
 UNTIMED = -1
 """Where rows without a time are counted."""
+EMBEDDED = 10_000
+"""Rows that are embedded for certain, if there are so many; of the others ever fewer are."""
 SHOWN = 3
 """Refusals of a file that are kept whole."""
 
 
 class Options(NamedTuple):
-    """What is measured of the rows: mapping of fields, slice dimensions, signals (None: all), costly evaluations."""
+    """What is measured of the rows: mapping of fields, slice dimensions, signals (None: all), costly evaluations; what
+    embeds a sample of them (None: no embeddings)."""
 
     mapping: Mapping[str, str] = {}
     by: Sequence[str] = ()
     signals: Collection[str] | None = None
     evaluations: Collection[str] = ()
+    embed: Embed | None = None
 
 
 @dataclass
@@ -102,11 +108,17 @@ class _Reader:
             frame, ids = frame.filter(mine), ids.filter(mine)
         if not len(frame):
             return
-        columns = compute(frame, self.options.signals, self.options.evaluations)
+        columns = compute(frame, self.options.signals, self.options.evaluations, self._sampled(ids))
         self.file.declared.update(columns.declared)
         self._cluster(columns)
         self._fold(columns if self.texts else replace(columns, text={}), frame, ids)
         self.file.rows += len(frame)
+
+    def _sampled(self, ids: pl.Series) -> Sampled | None:
+        if self.options.embed is None:
+            return None
+        place = np.arange(1, len(ids) + 1) + self.file.rows
+        return Sampled(self.options.embed, chosen(hash_column(ids), place, EMBEDDED))
 
     def _ids(self, frame: pl.DataFrame, refused: Sequence[Refusal]) -> pl.Series:
         """Ids of the rows; where a row has none, its number in the file (blank lines not counted)."""

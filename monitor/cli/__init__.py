@@ -18,6 +18,7 @@ COMMANDS = {
     "api": "capture into Kafka, and the page",
     "worker": "take the stream in from Kafka, judge it, deliver alerts",
     "check": "compare two files once, without a service",
+    "backtest": "what another configuration would have raised on the stored history",
     "replay": "send recorded interactions into a running service",
     "reference": "build, list and show reference distributions",
     "alerts": "list alerts, and mark them as real, false or accepted",

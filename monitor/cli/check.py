@@ -8,6 +8,7 @@ from monitor.cli import options
 
 if TYPE_CHECKING:
     from monitor.check.reading import File, Options
+    from monitor.check.report import Report
 
 FINDINGS = 1
 
@@ -15,7 +16,10 @@ FINDINGS = 1
 @click.command()
 @click.argument("current", type=click.Path(dir_okay=False))
 @click.option("--reference", required=True, type=click.Path(dir_okay=False), help="The file to compare with.")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True,
+              help="html: one page that can be sent on; it loads nothing and holds no prompts or responses.")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, writable=True), metavar="FILE",
+              help="Write the report there instead of to standard output.")  # fmt: skip
 @options.MAP
 @click.option("--by", multiple=True, callback=options.names, metavar="SLICE",
               help="Compare each value of tags.NAME or of a field such as model as well; may be repeated.")  # fmt: skip
@@ -26,8 +30,8 @@ FINDINGS = 1
 @click.option("--evaluate", multiple=True, type=click.Choice(["rouge_l", "bleu"]),
               help="Score responses against reference_answer with this as well; slow.")  # fmt: skip
 def command(
-    current: str, reference: str, form: str, mapping: dict[str, str], by: tuple[str, ...], false_alarm_rate: float,
-    signals: tuple[str, ...], evaluate: tuple[str, ...],
+    current: str, reference: str, form: str, output: str | None, mapping: dict[str, str], by: tuple[str, ...],
+    false_alarm_rate: float, signals: tuple[str, ...], evaluate: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Compare the file CURRENT with a reference, without a service: what changed, by how much, how sure, why and where.
 
@@ -38,6 +42,7 @@ def command(
     Examples:
       plumbline check june.jsonl --reference march.jsonl
       plumbline check june.csv --reference march.csv --map response=answer --by tags.tenant --format json
+      plumbline check june.jsonl --reference march.jsonl --format html --output report.html
     """
     from monitor.check.comparing import compare
     from monitor.check.reading import Options
@@ -52,15 +57,38 @@ def command(
         if not any(dimension == name for name, _ in before.panes.keys() & now.panes.keys()):
             raise InputError(f"--by {dimension}: the files have no value of it in common")
     found = report(before, now, compare(before, now, false_alarm_rate), false_alarm_rate)
+    said = _said(found, form, before, now)
+    if output is None:
+        click.echo(said, nl=False)
+    else:
+        _write(output, said)
+    return FINDINGS if found.verdict == "findings" else 0
+
+
+def _said(found: "Report", form: str, before: "File", now: "File") -> str:
+    """The report in the form that was asked for."""
     if form == "json":
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(found)))
-    else:
-        from monitor.check.text import render
+        return msgspec.json.format(msgspec.json.encode(found)).decode() + "\n"
+    if form == "html":
+        from monitor.check import html
 
-        click.echo(render(found), nl=False)
-    return FINDINGS if found.verdict == "findings" else 0
+        return html.render(found, before, now)
+    from monitor.check import text
+
+    return text.render(found)
+
+
+def _write(path: str, said: str) -> None:
+    from pathlib import Path
+
+    from records.errors import InputError
+
+    try:
+        Path(path).write_text(said, encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _signals(names: tuple[str, ...]) -> tuple[str, ...] | None:

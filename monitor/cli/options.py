@@ -21,6 +21,25 @@ MAP = click.option(
 )
 
 
+class Moment(click.ParamType):
+    """A point in time: RFC 3339, a date (its beginning in UTC) or epoch seconds; microseconds since 1970 UTC."""
+
+    name = "time"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> int:
+        """What was given as microseconds."""
+        from records.timestamps import OK, parse_timestamps
+
+        try:
+            given: str | float = float(value)
+        except ValueError:
+            given = f"{value}T00:00:00Z" if len(value) == len("2026-11-19") else value
+        (at,), (became,) = parse_timestamps([given])
+        if became != OK:
+            self.fail(f"{value!r}: expected a time such as 2026-11-19T05:50:00Z, a date or epoch seconds", parameter, context)
+        return int(at)
+
+
 def _mapping(pairs: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in pairs:

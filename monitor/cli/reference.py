@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Build, list and show reference distributions.
+    """Build, promote, list and show reference distributions.
 
     \b
     Example:
@@ -40,17 +40,19 @@ def build(name: str, file: str, application: str, config: str | None, mapping: d
 
     from monitor.check.reading import Options, read_file
     from monitor.cli.progress import Progress
-    from monitor.cli.store import opened
+    from monitor.cli.store import actor, opened
     from monitor.config import load
-    from monitor.store import references
+    from monitor.embedding import embedder
+    from monitor.store import audit, references
     from records.errors import InputError
     from records.pane_codec import encode_pane
 
-    if not 1 <= len(name) <= 128 or not name.isprintable() or name != name.strip():
-        raise click.BadParameter("expected 1 to 128 printable characters without spaces around them", param_hint="NAME")
+    _named(name)
     settings = load(config)
     own = settings.application(application)
-    wanted = Options(mapping, own.slices, own.signals, own.evaluations)
+    wanted = Options(
+        mapping, own.slices, own.signals, own.evaluations, embedder(own.embeddings) if own.embeddings is not None else None
+    )
     shown = Progress()
     try:
         read = read_file(
@@ -63,14 +65,59 @@ def build(name: str, file: str, application: str, config: str | None, mapping: d
     panes = {where: encode_pane(pane) for where, pane in read.panes.items()}
     until = None if read.until is None else read.until + 1
     with opened(settings, create=True) as store, store.begin() as c:
-        version = references.create(
-            c, application, name, time.time_ns() // 1000, file, read.rows, read.since, until, panes
-        )  # fmt: skip
+        now = time.time_ns() // 1000
+        version = references.create(c, application, name, now, file, read.rows, read.since, until, panes)
+        detail = f"version {version}: {read.rows} of {file}"
+        audit.record(c, audit.Entry(now, actor(), "build", f"{application}/{name}", detail))
     click.echo(f"{application}: {name} version {version} of {read.rows} rows in {len(panes) - 1} slices")
     if left := _left_out(read.refused, read.skipped):
         click.echo(f"left out: {left}")
         for text in read.examples:
             click.echo(f"  {ascii(text)[1:-1]}")
+
+
+def _named(name: str) -> None:
+    if not 1 <= len(name) <= 128 or not name.isprintable() or name != name.strip():
+        raise click.BadParameter("expected 1 to 128 printable characters without spaces around them", param_hint="NAME")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--application", required=True, help="Whose traffic it is.")
+@click.option("--since", type=options.Moment(), required=True, help="Where the traffic to take begins, in event time.")
+@click.option("--until", type=options.Moment(), required=True, help="Where it ends.")
+@options.CONFIG
+def promote(name: str, application: str, since: int, until: int, config: str | None) -> None:
+    """Make production's own traffic the next version of the reference NAME. It is audited.
+
+    Final windows between the two times are taken, all slices of them. Times are RFC 3339, dates or epoch seconds. A
+    running service compares with the new version from its next window on.
+
+    \b
+    Example:
+      plumbline reference promote evalset --application support --since 2026-11-18 --until 2026-11-19T12:00:00Z
+    """
+    import time
+
+    from alerts.numbers import count
+    from monitor.cli.store import actor, opened, when
+    from monitor.config import load
+    from monitor.promoting import promote as promoted
+    from monitor.store import references
+
+    _named(name)
+    if since >= until:
+        raise click.BadParameter("expected a time after --since", param_hint="--until")
+    with opened(load(config)) as store, store.begin() as c:
+        before = references.get(c, application, name)
+        made = promoted(c, application, name, since, until, actor(), time.time_ns() // 1000)
+    span = f"{when(made.since)} to {when(made.until)}"
+    click.echo(f"{application}: {name} version {made.version} of {count(made.n)} interactions in {made.slices} slices, {span}")
+    if before is not None:
+        click.echo(f"it takes the place of version {before.meta.version} of {count(before.meta.n)}, {before.meta.source}")
+    if made.alerts:
+        fired = ", ".join(f"#{number}" for number in made.alerts)
+        click.echo(f"these alerts fired in that time, and what they found is part of it now: {fired}")
 
 
 def _left_out(refused: dict[str, int], skipped: int) -> str:
@@ -157,7 +204,7 @@ def _signals(pane: "Pane") -> list[tuple[str, str, str]]:
     for name, kind in zip(pane.names, pane.kinds.tolist(), strict=True):
         keys, counts = pane.cells(name)
         n = int(counts.sum())
-        if kind == Kind.TEXT or not n:
+        if kind in (Kind.TEXT, Kind.VECTOR) or not n:
             continue
         if kind == Kind.NUMERIC:
             low, middle, high = (quantile(pane, name, q) or 0.0 for q in (0.1, 0.5, 0.9))

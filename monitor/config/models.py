@@ -25,6 +25,7 @@ from alerts import rules as alerting
 from monitor.config.base import LATER, Address, Model, is_loopback, parse_address
 from monitor.config.baselines import Baseline, Comparison, Name, Slice
 from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero, format_duration
+from monitor.config.embedding import Embeddings, embeddings_or_none
 from monitor.config.stream import Sasl, Tls, kafka_or_embedded, servers, tls_or_none
 from streams.broker import Broker
 
@@ -161,6 +162,7 @@ class ApplicationConfig(Model):
         "numeric_match",
         "token_f1",
     )
+    embeddings: Annotated[Embeddings | None, BeforeValidator(embeddings_or_none)] = None
 
     @model_validator(mode="after")
     def _cohorts(self) -> "ApplicationConfig":

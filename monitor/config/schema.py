@@ -34,6 +34,9 @@ def _as_written(key: str, entry: dict[str, Any]) -> None:
         entry["default"] = "default"
     if key == "tls":
         entry["anyOf"].append({"type": "boolean"})
+    if key == "embeddings":
+        entry["anyOf"] = [{"enum": ["off", "static", False]} if kind == {"type": "null"} else kind for kind in entry["anyOf"]]
+        entry["default"] = "off"
 
 
 def _secret_or_file(section: dict[str, Any]) -> None:

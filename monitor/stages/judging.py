@@ -18,6 +18,7 @@ from detectors.course import Budget, Course
 from detectors.episodes import TRAFFIC, Episodes, Source
 from detectors.standing import HORIZON, Standing
 from monitor.stages import learning
+from monitor.stages.explaining import StoredPanes
 from monitor.stages.learning import Newcomers, Seasons, compared, windows
 from monitor.state import State
 from monitor.store import alerts, courses, findings, panes
@@ -63,6 +64,7 @@ class Judge:
     def judge(self, c: Connection, start: int, window_panes: Panes, budget: Budget) -> list[Finding]:
         """Judge one window whose panes are stored; what changed of the findings is stored and comes back."""
         self.episodes.source, self.episodes.season = self._source(c), self.seasons.reader(c)
+        self.episodes.stored = StoredPanes(c, self.application)
         changed = self._heed_marks(c, start)
         changed += self._learn(c, start)
         window = self.course.judge(start, window_panes, budget, self.seasons.reader(c), self._healthy)
@@ -81,6 +83,7 @@ class Judge:
         """Once an hour, look again at what is unlike its reference; the hour's panes are stored."""
         if end % HOUR:
             return []
+        self.standing.stored = StoredPanes(c, self.application)
         changed = self.standing.update(self.course, self._source(c, HOUR), end, budget)
         findings.put(c, changed)
         return changed

@@ -5,9 +5,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from monitor.stages.batch import Batch
+from monitor.stages.embedding import sampled
 from monitor.state import State
 from records.columns import Columns
 from signals import compute
+from signals.embedding import Sampled
 from streams.panes import fold as fold_columns
 from streams.panes import group_rows
 from streams.slices import MOST_VALUES, REST, dimension_values
@@ -50,7 +52,7 @@ def fold(state: State, batch: Batch) -> None:
         whole = len(rows) == len(batch.frame)
         frame = batch.frame if whole else batch.frame[rows]
         slices = batch.slices if whole else {d: values.gather(pl.Series(rows)) for d, values in batch.slices.items()}
-        columns = measure(state, frame)
+        columns = measure(state, frame, sampled(state, batch, frame["application"][0], rows))
         grouping = group_rows(frame["application"], batch.start[rows], slices, batch.segment[rows])
         panes = fold_columns(columns, grouping, frame["id"], slices)
         for key, segment, pane in zip(grouping.keys, grouping.segments, panes, strict=True):
@@ -59,17 +61,18 @@ def fold(state: State, batch: Batch) -> None:
 
 def _alike(state: State, application: pl.Series) -> list[NDArray[np.int64]]:
     """Rows of the applications that are measured alike: what one asks for never shows in the panes of another."""
-    names: dict[tuple[object, object], list[str]] = {}
+    names: dict[tuple[object, ...], list[str]] = {}
     for name in application.unique(maintain_order=True).to_list():
         config = state.application(name)
-        names.setdefault((config.signals, config.evaluations), []).append(name)
+        alone = name if config.embeddings is not None else ""  # its sample, and what it compares with, are its own
+        names.setdefault((config.signals, config.evaluations, alone), []).append(name)
     return [np.flatnonzero(application.is_in(mine).to_numpy()) for mine in names.values()]
 
 
-def measure(state: State, frame: pl.DataFrame) -> Columns:
-    """Signals of a frame whose applications are measured alike."""
+def measure(state: State, frame: pl.DataFrame, sample: Sampled | None = None) -> Columns:
+    """Signals of a frame whose applications are measured alike, embeddings of the sample alone."""
     config = state.application(frame["application"][0])
-    columns = compute(frame, None if config.signals is None else set(config.signals), sorted(config.evaluations))
+    columns = compute(frame, None if config.signals is None else set(config.signals), sorted(config.evaluations), sample)
     state.declared.update(columns.declared)
     return columns
 

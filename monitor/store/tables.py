@@ -127,6 +127,8 @@ slices = Table(
     UniqueConstraint("application", "dimension", "code"),
 )
 
+words = Table("words", metadata, _key("application"), _key("word"), _integer("told_at"))
+
 counters = Table(
     "counters",
     metadata,

@@ -6,7 +6,7 @@ import pytest
 
 from alerts.numbers import change, clock, count, number, rfc3339, share
 from alerts.sentence import explain, plain, sentence, until
-from records.finding import CellReason, Finding, Reasons
+from records.finding import CellReason, Finding, Reasons, SliceReason, WordReason
 from tests.alerts.make import DAY, MINUTE, NOON, TITLES, finding
 
 ACME = {"tags.tenant": "acme"}
@@ -94,6 +94,25 @@ def test_an_explanation_holds_effect_n_evidence_cells_and_exemplars() -> None:
         "for example i-1, i-2",
     ]
     assert explain(finding(effect={})).split("\n")[0].startswith("response_words, all traffic: drift")
+
+
+def test_an_explanation_holds_slices_and_words_that_came_with_it() -> None:
+    reasons = Reasons(
+        slices=[SliceReason({"tags.tenant": "acme"}, 0.736, 0.12, 0.3), SliceReason({"model": "m-2"}, 1.0, 0.0, 1.0)],
+        risen=[WordReason("refund", "response", 0.003, 0.09), WordReason("sorry", "response", 0.01, 0.04),
+               WordReason("money", "prompt", 0.0, 0.2)],
+        fallen=[WordReason("thanks", "response", 0.5, 0.1)],
+    )  # fmt: skip
+    said = [
+        "74 % of it vanishes without tenant=acme (12 % -> 30 % of calls)",
+        "100 % of it vanishes without model=m-2 (0 % -> 100 % of calls)",
+        "prompts more often: money 0 % -> 20 %",
+        "responses more often: refund 0.3 % -> 9 %, sorry 1 % -> 4 %",
+        "responses less often: thanks 50 % -> 10 %",
+    ]
+    assert explain(finding(reasons=reasons)).split("\n")[-5:] == said
+    of_a_slice = explain(finding(slice=ACME, reasons=reasons)).split("\n")
+    assert of_a_slice[-1] == "responses less often: thanks 50 % -> 10 % in all traffic"
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from detectors.history import HISTORY, History
+from detectors.history import HISTORY, NEVER, History
 from detectors.ranks import CALIBRATED
 from records.window import DAY, HOUR, WINDOW, Window
 from tests.detectors.panes import START
@@ -23,6 +24,12 @@ def filled(scores: list[float], at: int = 0) -> History:
     for i, score in enumerate(scores):
         history.remember(window(at + i, [score, float("nan")]))
     return history
+
+
+def known(history: History) -> NDArray[np.float32]:
+    """The scores of the windows that are remembered, in the order of the ring."""
+    scores: NDArray[np.float32] = history.scores[history.starts != NEVER]
+    return scores
 
 
 def rank(history: History, i: int, score: float, row: int = 0, parent: int = 0) -> tuple[float, bool]:
@@ -45,6 +52,29 @@ def test_dependent_windows_count_for_less() -> None:
         p, calibrated = rank(of, 100, 1.0)
         assert p == pytest.approx(expected)
         assert calibrated == known
+
+
+@given(st.integers(0, 2**31))
+@settings(max_examples=25)
+def test_comparisons_in_any_order_and_number_are_ranked_one_by_one(seed: int) -> None:
+    """Second source: plain Python over the windows of one comparison."""
+    rng = np.random.default_rng(seed)
+    size, windows = int(rng.integers(1, 12)), int(rng.integers(1, 400))
+    history = History()
+    for i in range(windows):
+        if i in (0, windows // 2):
+            history.grow(size)
+            size += int(rng.integers(0, 3))
+        scores = rng.integers(0, 6, len(history.v)).astype(float)
+        history.remember(window(i, np.where(rng.random(len(scores)) < 0.2, np.nan, scores).tolist()))
+    history.by_day = rng.random(len(history.v)) < 0.5
+    index, at = rng.permutation(len(history.v)), windows % 288
+    p, calibrated = history.rank(START + windows * WINDOW, np.full(len(index), 3.0), index, index)
+    for j, row in enumerate(index.tolist()):
+        close = [i for i in range(windows) if not history.by_day[row] or min((at - i) % 288, (i - at) % 288) <= 36]
+        past = [x for i in close if not np.isnan(x := history.scores[(START // WINDOW + i) % HISTORY, row])]
+        assert p[j] == pytest.approx((1 + sum(x >= 3 for x in past)) / (len(past) + 1))
+        assert calibrated[j] == (len(past) >= CALIBRATED)
 
 
 def test_a_comparison_without_history_borrows_that_of_its_parent() -> None:
@@ -71,15 +101,15 @@ def test_windows_of_an_incident_are_forgotten_for_their_comparison_alone() -> No
 def test_a_score_of_two_weeks_ago_gives_its_place_to_the_new_one() -> None:
     history = filled([5.0] * 3)
     history.remember(window(HISTORY, [1.0, float("nan")]))
-    assert history.scores[~np.isnan(history.scores[:, 0]), 0].tolist() == [1.0, 5.0, 5.0]
+    assert known(history)[:, 0].tolist() == [1.0, 5.0, 5.0]
     assert rank(history, HISTORY + 2, 5.0)[0] == pytest.approx(1 / 2)  # those of windows 1 and 2 are too old by now
 
 
 def test_dropping_what_came_after_leaves_the_history_as_it_was() -> None:
     history, before = filled([1.0] * 30), filled([1.0] * 20)
     history.drop_after(START + 19 * WINDOW)
-    for name in ("scores", "starts", "traffic"):
-        assert np.array_equal(getattr(history, name), getattr(before, name), equal_nan=True)
+    for a, b in ((known(history), known(before)), (history.starts, before.starts), (history.traffic, before.traffic)):
+        assert np.array_equal(a, b, equal_nan=True)
 
 
 def test_ranks_by_time_of_day_take_windows_of_the_same_three_hours_of_any_day() -> None:

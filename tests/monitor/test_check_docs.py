@@ -26,7 +26,7 @@ def test_every_command_of_the_page_runs(
         write(Path(f"{name}.jsonl"), items)
         cells = [f'"{row["response"]}",{row["tags"]["tenant"]}' for row in items]
         Path(f"{name}.csv").write_text("\n".join(["answer,tags.tenant", *cells]))
-    assert len(COMMANDS) == 8
+    assert len(COMMANDS) == 9
     with service() as running:
         for line in COMMANDS:
             words = shlex.split(line.replace("http://127.0.0.1:4000", str(running.client.base_url)))

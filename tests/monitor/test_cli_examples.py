@@ -7,14 +7,21 @@ from pathlib import Path
 import pytest
 
 from monitor.cli import run
-from monitor.store import Store, alerts
+from monitor.stages import keeping
+from monitor.store import Store, alerts, courses, panes
+from records.pane_codec import encode_pane
+from records.window import WINDOW
+from streams.panes import PaneKey
+from tests.detectors.panes import pane
 from tests.monitor.check_files import rows, write
 from tests.monitor.http_service import service
 from tests.store.make import alert
 
-COMMANDS = ("check", "replay", "reference", "reference build", "reference list", "reference show", "alerts", "alerts list",
-            "alerts mark")  # fmt: skip
+COMMANDS = ("check", "replay", "reference", "reference build", "reference promote", "reference list", "reference show",
+            "alerts", "alerts list", "alerts mark")  # fmt: skip
 CODES = {"check": (0, 1)}
+NOON = 1_795_089_600_000_000
+"""2026-11-19, 12:00 UTC: before it lies the window that is promoted."""
 
 
 def examples(command: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -39,6 +46,10 @@ def _prepared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with store.begin() as c:
         c.exec_driver_sql("INSERT INTO sequences (name, value) VALUES ('alert', 411)")
         alerts.put(c, [alert("a" * 16)])
+        key, held = PaneKey("support", "", "", NOON - WINDOW), pane(length=[1, 2, 3])
+        panes.put(c, "rolled up", 0, WINDOW, {key: encode_pane(held)}, {key: held.n})
+        keeping.roll_up(c, "support", NOON)
+        courses.set_judged(c, "support", NOON)
     store.close()
     assert run(["reference", "build", "evalset", "evalset.jsonl", "--application", "support"]) == 0
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from records.columns import Columns, Labels, Words
+from records.columns import Columns, Labels, Vectors, Words
 from records.pane import EMPTY, Pane
 from records.signal import Kind, Signal
+from records.summary.vectors import DIMENSIONS
 from streams.panes import PaneKey, fold, group_rows
 
 STEP = 0.25
@@ -22,6 +24,7 @@ DECLARED = {
     "category": Signal("category", Kind.CATEGORICAL, "category", ""),
     "tools": Signal("tools", Kind.CATEGORICAL, "tools", ""),
     "words": Signal("words", Kind.TEXT, "words", ""),
+    "vector": Signal("vector", Kind.VECTOR, "vector", ""),
 }
 POISON = [float("nan"), float("inf"), -float("inf"), 1e308, -1e308, 5e-324, -5e-324, 0.0, -0.0, 1.0, -1.0]
 
@@ -39,6 +42,7 @@ class Row:
     words: list[int]
     tenant: str | None
     minute: int
+    vector: int | None = None
 
 
 def rows_of(categories: int = 12) -> st.SearchStrategy[Row]:
@@ -53,11 +57,18 @@ def rows_of(categories: int = 12) -> st.SearchStrategy[Row]:
         words=st.lists(st.integers(0, 40), max_size=4, unique=True),
         tenant=st.sampled_from([None, "acme", "globex"]),
         minute=st.integers(0, 14),
+        vector=st.none() | st.integers(0, 99),
     )
 
 
 def batches(most: int = 40, categories: int = 12) -> st.SearchStrategy[list[Row]]:
     return st.lists(rows_of(categories), max_size=most, unique_by=lambda row: row.id)
+
+
+def vectors_of(rows: Sequence[Row]) -> NDArray[np.float64]:
+    """The vectors of the rows that have one."""
+    seeds = [row.vector for row in rows if row.vector is not None]
+    return np.array([np.random.default_rng(seed).normal(size=DIMENSIONS) for seed in seeds]).reshape(-1, DIMENSIONS)
 
 
 def columns_of(rows: Sequence[Row]) -> Columns:
@@ -67,6 +78,7 @@ def columns_of(rows: Sequence[Row]) -> Columns:
     used = list(dict.fromkeys(f"t{tool}" for row in rows for tool in row.tools))
     owners = [i for i, row in enumerate(rows) for _ in row.tools]
     tools = [used.index(f"t{tool}") for row in rows for tool in row.tools]
+    embedded = [i for i, row in enumerate(rows) if row.vector is not None]
     pairs = [(i, word) for i, row in enumerate(rows) for word in sorted(row.words)]
     return Columns(
         len(rows),
@@ -81,6 +93,7 @@ def columns_of(rows: Sequence[Row]) -> Columns:
             "tools": Labels(np.array(tools, np.int32), used, np.array(owners, np.int32)),
         },
         text={"words": Words(np.array([i for i, _ in pairs], np.int32), np.array([w for _, w in pairs], np.int32))},
+        vector={"vector": Vectors(np.array(embedded, np.int32), vectors_of(rows))},
     )
 
 

@@ -16,7 +16,7 @@ from records.columns import Columns
 from records.errors import StoreError
 from records.hashing import hash_text
 from records.pane import EMPTY, HIGH, LOW, SQUARE, TOTAL, Accumulator, Pane, merge, merge_all, subtract, without_text
-from records.pane_codec import decode_pane, encode_pane
+from records.pane_codec import VERSION, decode_pane, encode_pane
 from records.signal import Kind
 from records.summary.buckets import BAD, OTHER, bucket_keys
 from records.summary.counts import CATEGORIES
@@ -122,7 +122,7 @@ def test_a_pane_survives_its_bytes(rows: list[Row]) -> None:
 
 def test_a_pane_of_a_newer_format_is_refused_with_what_to_do() -> None:
     blob = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(encode_pane(EMPTY)))
-    newer = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode([blob[0] + 1, *blob[1:]]))
+    newer = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode([VERSION + 1, *blob[1:]]))
     with pytest.raises(StoreError, match="upgrade plumbline"):
         decode_pane(newer)
 

@@ -12,9 +12,13 @@ from records.columns import WORD_BUCKETS, Columns
 from records.errors import ConfigError
 from records.interaction import INTERACTION_SCHEMA
 from records.signal import Kind
+from records.summary.vectors import DIMENSIONS
 from signals import SIGNALS, compute
 from signals.catalogue import CATALOGUE
 from signals.dynamic import MOST_SCORES, MOST_TAGS
+from signals.embedding import NAMES, Sampled
+from signals.embedding.novelty import Known
+from signals.embedding.static import static_words
 from signals.evaluation import score_answers
 
 FIXED = {signal.name: signal for signal in SIGNALS}
@@ -47,6 +51,10 @@ def check_shapes(columns: Columns, n: int) -> None:
         assert words.rows.dtype == words.buckets.dtype == np.int32, name
         assert (np.diff(words.rows) >= 0).all() and all(0 <= b < WORD_BUCKETS for b in words.buckets.tolist()), name
         arrays.append((name, Kind.TEXT))
+    for name, vectors in columns.vector.items():
+        assert vectors.rows.dtype == np.int32 and vectors.values.shape == (len(vectors.rows), DIMENSIONS), name
+        assert np.isfinite(vectors.values).all() and (np.diff(vectors.rows) > 0).all(), name
+        arrays.append((name, Kind.VECTOR))
     assert {name: columns.declared[name].kind for name, _ in arrays} == dict(arrays)
     assert len(columns.declared) == len(arrays)
 
@@ -79,17 +87,18 @@ FULL = {
 
 
 def test_every_declared_signal_is_computed_and_nothing_undeclared_is() -> None:
-    columns = compute(batch(FULL))
+    known = Known(np.zeros(DIMENSIONS), np.eye(DIMENSIONS))
+    columns = compute(batch(FULL), sampled=Sampled(static_words(), np.array([0], np.int32), known))
     assert set(columns.declared) == FIXED.keys() | {"scores.rating", "tags.tenant"}
     check_shapes(columns, 1)
 
 
 def test_the_catalogue_names_each_signal_once_with_its_meaning() -> None:
-    assert len(FIXED) == len(SIGNALS) == 69
+    assert len(FIXED) == len(SIGNALS) == 73
     for declared in CATALOGUE:
         signal = declared.signal
         assert signal.title and signal.family and signal.rise, signal.name
-        assert signal.kind != Kind.NUMERIC or (signal.low == 0 and signal.high / signal.resolution < 2**53), signal.name
+        assert signal.kind != Kind.NUMERIC or (signal.low in (0, -1) and signal.high / signal.resolution < 2**53), signal.name
         assert (declared.source == "ratio") == (signal.resolution == 1e-4), signal.name
 
 
@@ -250,7 +259,7 @@ def test_long_categories_are_cut_and_stay_apart_from_short_ones() -> None:
 
 def test_a_batch_without_rows_has_every_fixed_signal() -> None:
     columns = compute(batch())
-    assert set(columns.declared) == FIXED.keys()
+    assert set(columns.declared) == FIXED.keys() - set(NAMES)
     check_shapes(columns, 0)
 
 

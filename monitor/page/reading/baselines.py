@@ -1,24 +1,20 @@
 """The calibration in force: what each comparison's reference is, and what was seen in the last hour."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.calibration import Base, Calibration, Part, Slice, Subject
-from detectors.calibration_codec import decode_calibration
+from detectors.calibration import Base, Calibration, Part, Slice
 from detectors.cells import Tally
 from detectors.course import effects
-from detectors.history import History
-from monitor.config.models import ApplicationConfig
 from monitor.page.reading.incidents import window_effect
 from monitor.page.reading.kept import Connection, Kept
-from monitor.page.reading.names import category, declaration, short, statistic
+from monitor.page.reading.names import category, short, statistic
 from monitor.page.reading.panes import Column, column, mean, quantile, share
 from monitor.page.views import Effect
-from monitor.store import courses, panes
-from monitor.store.courses import Comparison
+from monitor.reading.calibrations import declaration
+from monitor.store import panes
 from records.pane import EMPTY, Pane, merge_all, without_text
 from records.pane_codec import decode_pane
 from records.signal import Kind
@@ -37,22 +33,6 @@ class Typical:
     statistic: str
     label: str = ""
     key: int = 1
-
-
-def read_calibration(
-    c: Connection, kept: Kept, application: str, config: ApplicationConfig, registry: Sequence[Comparison], now: int
-) -> Calibration | None:
-    """The calibration in force for the window before `now`; None while there is none."""
-    blob = courses.calibrations(c, application, now - WINDOW)
-    if blob is None:
-        return None
-    rows = {Subject(row.dimension, row.value, row.signal, row.baseline): row.index for row in registry}
-    baselines = {baseline.name: baseline.compared() for baseline in config.baselines}
-
-    def read() -> Calibration:
-        return decode_calibration(blob, declaration, rows.__getitem__, baselines, History())
-
-    return kept.get(("calibration", application, len(registry), tuple(baselines), hash(blob)), read)
 
 
 class Hour:

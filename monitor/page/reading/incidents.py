@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
 
+from alerts.sentence import moved_words, without
 from detectors.budget import DEFAULT_FLOOR
 from monitor.page import figures
 from monitor.page.reading.kept import Connection
@@ -128,7 +129,7 @@ def alert_row(incident: Incident) -> AlertRow:
 
 
 def _cause(incident: Incident) -> Sentence:
-    """The cell that grew most, and who moved as well."""
+    """Who moved as well, what it comes from, and the words that came with it."""
     leader, parts = incident.leader, []
     if incident.state == "resolved" or leader is None:
         return ()
@@ -143,6 +144,10 @@ def _cause(incident: Incident) -> Sentence:
     if others:
         many = "signal" if len(others) == 1 else "signals"
         parts.append(Part(f"{len(others)} other {many} moved with it, marked ↳ {incident.number} below."))
+    said = [without(one) for one in leader.reasons.slices[:1]] + moved_words(leader.reasons)
+    if said:
+        text = "; ".join(said)
+        parts.append(Part(f"{' ' if others else ''}{text[:1].upper()}{text[1:]}."))
     return tuple(parts)
 
 

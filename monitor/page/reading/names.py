@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from functools import cache
 
-from monitor.state import DERIVED
+from monitor.reading.calibrations import KNOWN, declaration
 from records.pane import Pane
 from records.signal import Kind, Signal
-from signals.catalogue import BY_NAME
-from signals.dynamic import declare
 
 FAMILIES = {
     "traffic": "traffic",
@@ -49,13 +47,7 @@ class Shown:
         return None if value is None or value != value else value * self.scale
 
 
-_KNOWN = BY_NAME | {signal.name: signal for signal in DERIVED}
-_ORDER = {name: place for place, name in enumerate(_KNOWN)}
-
-
-def declaration(name: str) -> Signal:
-    """The declaration of a signal of any kind, also of one that the application named."""
-    return _KNOWN.get(name) or declare(name)
+_ORDER = {name: place for place, name in enumerate(KNOWN)}
 
 
 @cache

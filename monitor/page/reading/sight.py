@@ -12,12 +12,13 @@ from monitor import reading
 from monitor.config.baselines import Baseline
 from monitor.config.duration import format_duration
 from monitor.config.models import ApplicationConfig, Config
-from monitor.page.reading.baselines import Hour, Reference, read_calibration
+from monitor.page.reading.baselines import Hour, Reference
 from monitor.page.reading.incidents import Incident, read_incidents
 from monitor.page.reading.kept import Connection, Kept
 from monitor.page.reading.names import shown, slice_label
 from monitor.page.reading.panes import Source
 from monitor.page.views import Choice, Chrome, StateLine
+from monitor.reading.calibrations import Known, calibration
 from monitor.store import courses, findings
 from monitor.store.courses import Comparison
 from records.finding import Finding
@@ -83,10 +84,15 @@ class Sight:
         return findings.since(self.c, self.application, self.since)
 
     @cached_property
+    def known(self) -> Known | None:
+        """The calibration in force, with what was measured when it was learned."""
+        return calibration(self.c, self.application, self.own, self.registry, self.now)
+
+    @cached_property
     def reference(self) -> Reference:
         """The calibration in force, with the last hour."""
-        calibration = read_calibration(self.c, self.kept, self.application, self.own, self.registry, self.now)
-        return Reference(calibration, Hour(self.c, self.kept, self.application, self.now))
+        learned = self.known.calibration if self.known else None
+        return Reference(learned, Hour(self.c, self.kept, self.application, self.now))
 
     def rows(self, signal: str, baseline: str, where: Slice | None = None) -> NDArray[np.int64]:
         """Comparisons of a signal against one baseline, in one slice or in all."""

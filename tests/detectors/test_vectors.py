@@ -1,0 +1,165 @@
+"""Hotelling's T-squared of windows of vectors: sums, tails, distances. Second source: scipy.stats and plain loops."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.spatial.distance import mahalanobis as scipy_mahalanobis
+
+from detectors.scores import MINIMUM_WINDOWS, MOST
+from detectors.vectors import (
+    ROUNDING,
+    VectorSums,
+    VectorWobble,
+    beyond_chance,
+    learn_vectors,
+    mahalanobis,
+    vector_scores,
+)
+
+Floats = NDArray[np.float64]
+D = 16
+
+
+def sums_of(windows: list[Floats], include: bool = True) -> VectorSums:
+    """Sums of one comparison over windows of vectors (n_w, D)."""
+    sums = VectorSums.empty(1, windows[0].shape[1])
+    for x in windows:
+        sums.add(np.array([float(len(x))]), x.sum(axis=0)[None], (x.T @ x)[None], np.array([include]))
+    return sums
+
+
+def drawn(seed: int, count: int, n: int, wobble: float = 0.0, dimensions: int = D) -> list[Floats]:
+    """Windows of correlated vectors whose means wobble along two directions."""
+    rng = np.random.default_rng(seed)
+    mix = np.random.default_rng(7).normal(size=(dimensions, dimensions)) / 4
+    out = []
+    for _ in range(count):
+        x = rng.normal(size=(n, dimensions))
+        x[:, :2] += wobble * rng.normal(size=2)
+        out.append(x @ mix)
+    return out
+
+
+def score(x: Floats, wobble: VectorWobble) -> float:
+    mean, n = x.mean(axis=0)[None], np.array([float(len(x))])
+    return float(vector_scores(wobble.mean, wobble.count, mean, n, wobble)[0])
+
+
+def assert_equal(a: VectorSums, b: VectorSums) -> None:
+    for field in fields(VectorSums):
+        np.testing.assert_allclose(getattr(a, field.name), getattr(b, field.name), rtol=1e-9, atol=1e-9)
+
+
+@given(st.integers(1, 7), st.integers(0, 2**31))
+def test_sums_of_parts_add_up_and_subtract(cut: int, seed: int) -> None:
+    windows = drawn(seed, 8, 5, dimensions=3)
+    whole, first, last = sums_of(windows), sums_of(windows[:cut]), sums_of(windows[cut:])
+    first += last
+    assert_equal(first, whole)
+    first -= last
+    assert_equal(first, sums_of(windows[:cut]))
+
+
+def test_empty_and_excluded_windows_add_nothing() -> None:
+    assert_equal(sums_of([np.empty((0, 3))]), VectorSums.empty(1, 3))
+    assert_equal(sums_of(drawn(1, 3, 5, dimensions=3), include=False), VectorSums.empty(1, 3))
+
+
+def test_the_score_is_hotellings_test_among_the_means_of_the_windows() -> None:
+    # second source: the covariance of the window means by numpy.cov, Hotelling's T-squared, scipy.stats.f
+    windows, now = drawn(1, 300, 40, 0.3), drawn(2, 1, 40)[0]
+    means = np.array([x.mean(axis=0) for x in windows])
+    d = now.mean(axis=0) - means.mean(axis=0)
+    rounding = np.eye(D) * ROUNDING * (1 / 40 + 1 / 12_000)
+    within = np.mean([np.cov(x.T) for x in windows], axis=0)
+    t_square = d @ np.linalg.solve(np.cov(means.T) + within / 12_000 + rounding, d)
+    expected = -np.log10(stats.f.sf(t_square * (300 - D) / (D * 299), D, 300 - D))
+    assert score(now, learn_vectors(sums_of(windows))) == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_distance_is_mahalanobis_within_windows() -> None:
+    # second source: scipy.spatial.distance.mahalanobis
+    windows, now = drawn(1, 30, 50, 0.3), drawn(2, 1, 50)[0] + 0.1
+    wobble = learn_vectors(sums_of(windows))
+    within = np.mean([np.cov(x.T) for x in windows], axis=0) + np.eye(D) * ROUNDING
+    expected = scipy_mahalanobis(now.mean(axis=0), np.concatenate(windows).mean(axis=0), np.linalg.inv(within))
+    found = mahalanobis(wobble.mean, now.mean(axis=0)[None], wobble)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+    assert beyond_chance(found, wobble.count, np.array([50.0]), D)[0] == pytest.approx(
+        max(expected**2 - D * (1 / 50 + 1 / 1500), 0) ** 0.5
+    )
+
+
+@pytest.mark.parametrize("wobble", [0.0, 0.2])
+def test_the_f_tail_is_right_where_the_asymptotic_one_flags_too_much(wobble: float) -> None:
+    """16 dimensions, a day of windows of 200: 5 % at 5 %; of few windows chi-square would flag most clean ones."""
+    rng, n, flagged, asymptotic = np.random.default_rng(5), 200, [], []
+    for count in (288, 30):
+        hits = chi = 0
+        for _ in range(8):
+            made = _summed(rng, count, n, wobble)
+            now = _means(rng, 250, n, wobble)
+            at = learn_vectors(made)
+            many = VectorWobble(*(np.repeat(getattr(at, f.name), 250, axis=0) for f in fields(VectorWobble)))
+            number = np.full(250, float(n))
+            hits += int((vector_scores(many.mean, many.count, now, number, many) > -np.log10(0.05)).sum())
+            c = np.einsum("vij,vj->vi", many.frame, now - many.mean)
+            t_square = (c**2 / np.maximum(1 / n + many.values, 0.1 / n)).sum(axis=1)
+            chi += int((stats.chi2.sf(t_square, D) < 0.05).sum())
+        flagged.append(hits / 2000)
+        asymptotic.append(chi / 2000)
+    assert 0.03 < flagged[0] < 0.07 and flagged[1] < 0.05
+    assert asymptotic[0] > 0.06 and asymptotic[1] > 0.4
+
+
+def _means(rng: np.random.Generator, count: int, n: int, wobble: float) -> Floats:
+    means = rng.normal(size=(count, D)) / np.sqrt(n)
+    means[:, :2] += wobble * rng.normal(size=(count, 2))
+    return means
+
+
+def _summed(rng: np.random.Generator, count: int, n: int, wobble: float) -> VectorSums:
+    """Sums of windows drawn by their sufficient statistics: a mean, and a Wishart matrix of what is left."""
+    sums = VectorSums.empty(1, D)
+    left = stats.wishart.rvs(n - 1, np.eye(D), size=count, random_state=rng)
+    for mean, rest in zip(_means(rng, count, n, wobble), left, strict=True):
+        sums.add(np.array([float(n)]), n * mean[None], (rest + n * np.outer(mean, mean))[None], np.array([True]))
+    return sums
+
+
+def test_a_shift_is_seen_and_the_wobble_is_taken_off() -> None:
+    calm, restless = (learn_vectors(sums_of(drawn(3, 288, 60, wobble))) for wobble in (0.0, 0.8))
+    mix = np.random.default_rng(7).normal(size=(D, D)) / 4
+    along, across = np.zeros(D), np.zeros(D)
+    along[0], across[5] = 1.2, 1.2
+    now = drawn(4, 1, 60)[0]
+    assert score(now, calm) < 2
+    assert score(now + along @ mix, calm) > 4
+    assert score(now + along @ mix, restless) < 2 < 4 < score(now + across @ mix, restless)
+    moved = mahalanobis(calm.mean, (now + across @ mix).mean(axis=0)[None], calm)
+    assert beyond_chance(moved, calm.count, np.array([60.0]), D)[0] == pytest.approx(1.2, abs=0.35)
+
+
+def test_too_few_windows_or_an_empty_side_have_no_score() -> None:
+    few, enough = (learn_vectors(sums_of(drawn(1, count, 9))) for count in (MINIMUM_WINDOWS - 1, MINIMUM_WINDOWS))
+    now, none = drawn(2, 1, 9)[0].mean(axis=0)[None], np.zeros(1)
+    n = np.array([9.0])
+    assert np.isnan(vector_scores(few.mean, few.count, now, n, few)[0])
+    assert np.isfinite(vector_scores(enough.mean, enough.count, now, n, enough)[0])
+    assert np.isnan(vector_scores(enough.mean, enough.count, now, none, enough)[0])
+    assert np.isnan(vector_scores(enough.mean, none, now, n, enough)[0])
+    nothing = learn_vectors(VectorSums.empty(1, D))
+    assert np.isnan(vector_scores(np.zeros((1, D)), none, now, n, nothing)[0])
+    single = learn_vectors(sums_of(drawn(1, 40, 1)))
+    assert np.isnan(score(drawn(2, 1, 9)[0], single))
+
+
+def test_vectors_that_never_change_neither_fire_nor_blind() -> None:
+    constant = learn_vectors(sums_of([np.full((9, D), 0.25)] * 40))
+    assert score(np.full((9, D), 0.25), constant) < 1
+    assert 10 < score(np.full((9, D), 0.3), constant) <= MOST
