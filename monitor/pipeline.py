@@ -57,15 +57,11 @@ class Pipeline:
         for stage in STAGES:
             stage(self.state, batch)
         told = self.wording.learn(batch)
-        try:
-            with self.store.begin() as c:
-                words.put(c, told)
-                for segment, added in joining.join(self.state, batch, c).items():
-                    batch.panes.setdefault(segment, []).extend(added)
-                self._commit(c, batch, now)
-        except BaseException:
-            self.wording.forget()  # the batch comes again, and must not count twice
-            raise
+        with self.store.begin() as c:
+            words.put(c, told)
+            for segment, added in joining.join(self.state, batch, c).items():
+                batch.panes.setdefault(segment, []).extend(added)
+            self._commit(c, batch, now)
         keeping.taken_in(batch)
         counting.count(self.state, batch)
 

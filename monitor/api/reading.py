@@ -10,28 +10,29 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request, Res
 from alerts.numbers import rfc3339
 from monitor import reading
 from monitor.api.auth import require
-from monitor.config import ConfigSource, format_duration
-from monitor.reading.fields import alert_fields, finding_fields, time_field
+from monitor.config import ConfigSource, format_duration, parse_duration
+from monitor.reading.fields import VERDICTS, alert_fields, comparison_fields, finding_fields, time_field
 from monitor.store import Store, courses, findings, references
 from monitor.store import alerts as stored_alerts
 from records.alert import Mark, State
 from records.errors import InputError
 from records.finding import Verdict
 from records.timestamps import OK, parse_timestamps
-from records.window import DAY, WINDOW, Code
+from records.window import DAY, WINDOW
 
 MOST_WINDOWS = 2016
 """Windows in one answer: a week of them."""
 Limit = Annotated[int, Query(ge=1, le=500, description="items a page")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
-_VERDICTS = {int(code): None if code is Code.ABSENT else code.name.lower() for code in Code}
+Baseline = Annotated[str | None, Query(description="as `trailing 7d`; all where it is left out")]
 
 
 def router(store: Store, source: ConfigSource, clock: Callable[[], int]) -> APIRouter:
     """All of them over `store`; `clock` gives microseconds since 1970."""
     routes = APIRouter(prefix="/api", tags=["reading"], dependencies=[Depends(require("read"))])
     _add_totals(routes, store, source, clock)
-    _add_verdicts(routes, store, clock)
+    _add_verdicts(routes, store, source, clock)
+    _add_comparisons(routes, store, source, clock)
     _add_alerts(routes, store, source, clock)
     return routes
 
@@ -62,7 +63,7 @@ def _add_totals(routes: APIRouter, store: Store, source: ConfigSource, clock: Ca
         return _json(fields | {"per": format_duration(now.per)})
 
 
-def _add_verdicts(routes: APIRouter, store: Store, clock: Callable[[], int]) -> None:
+def _add_verdicts(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
     """The course of a signal, and findings."""
 
     @routes.get("/windows", summary="The course of a signal, as arrays")
@@ -70,22 +71,28 @@ def _add_verdicts(routes: APIRouter, store: Store, clock: Callable[[], int]) -> 
         application: str,
         signal: str,
         slice: Annotated[str, Query(description="as tags.tenant:acme; all traffic where it is left out")] = "",
-        baseline: Annotated[str | None, Query(description="as `trailing 7d`; all where it is left out")] = None,
-        since: Annotated[str, Query(description="RFC 3339 or epoch seconds; a day before `until`")] = "",
+        baseline: Baseline = None,
+        horizon: Annotated[str, Query(description="length of the windows, as 5m, 1h or 1d")] = "5m",
+        since: Annotated[str, Query(description="RFC 3339 or epoch seconds; a day, or 30 horizons, before `until`")] = "",
         until: Annotated[str, Query(description="RFC 3339 or epoch seconds; the newest window")] = "",
         limit: Annotated[int, Query(ge=1, le=MOST_WINDOWS, description="windows a page")] = 288,
         cursor: Cursor = None,
     ) -> Response:
         dimension, _, value = slice.partition(":")
         wanted = reading.Wanted(application=application, signal=signal, dimension=dimension, value=value, baseline=baseline)
+        step = _parse_horizon(horizon)
         with store.read() as c:
             end = _parse(until, "until") if until else courses.judged_through(c, application) or clock()
-            start = _parse(since, "since") if since else end - DAY
-            start = max(_from_cursor(cursor) if cursor else start, courses.first(c, application) or 0)
-            start = -(-start // WINDOW) * WINDOW
-            through = min(end, start + limit * WINDOW)
-            found = reading.courses(c, wanted, start, through)
-        return _items([_course(course) for course in found], str(through) if found and through < end else None)
+            start = _parse(since, "since") if since else end - (DAY if step == WINDOW else 30 * step)
+            start = max(_from_cursor(cursor) if cursor else start, (courses.first(c, application) or 0) // step * step)
+            start = -(-start // step) * step
+            through = min(end, start + limit * step)
+            if step == WINDOW:
+                found = reading.courses(c, wanted, start, through)
+            else:
+                found = reading.stretches(c, source.current, wanted, step, start, through)
+        following = str(through) if found and through < end // step * step else None
+        return _items([_course(course, step) for course in found], following)
 
     @routes.get("/findings", summary="Findings, the newest change first")
     def found(
@@ -99,6 +106,29 @@ def _add_verdicts(routes: APIRouter, store: Store, clock: Callable[[], int]) -> 
         with store.read() as c:
             rows, following = findings.query(c, application, signal, verdict, open, limit, cursor)
         return _items([finding_fields(row) for row in rows], following)
+
+
+def _add_comparisons(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
+    """Every comparison, and why its threshold is what it is."""
+
+    @routes.get("/comparisons", summary="Comparisons with why their thresholds are what they are")
+    def comparisons(
+        application: str,
+        signal: str | None = None,
+        slice: Annotated[str | None, Query(description="as tags.tenant:acme; empty: all traffic; all where left out")] = None,
+        baseline: Baseline = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        dimension, _, value = (slice or "").partition(":")
+        where = None if slice is None else (dimension, value)
+        asked = reading.Asked(application=application, signal=signal, slice=where, baseline=baseline)
+        skip = _from_cursor(cursor) if cursor else 0
+        with store.read() as c:
+            found = reading.comparisons(c, source.current, asked, clock(), skip, limit + 1)
+            shared = reading.budget(c, source.current, clock())
+        following = str(found[limit].index) if len(found) > limit else None
+        return _items([comparison_fields(one, shared) for one in found[:limit]], following)
 
 
 def _add_alerts(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
@@ -148,6 +178,17 @@ def _parse(text: str, name: str) -> int:
     return int(at)
 
 
+def _parse_horizon(text: str) -> int:
+    """Microseconds of a duration. Raises HTTPException 422."""
+    try:
+        step = parse_duration(text)
+    except ValueError:
+        step = 0
+    if step <= 0 or step % WINDOW:
+        raise HTTPException(422, "horizon: expected a multiple of 5m, such as 1h or 1d")
+    return step
+
+
 def _from_cursor(cursor: str) -> int:
     if not cursor.isascii() or not cursor.isdecimal() or len(cursor) > 16:
         raise InputError("this cursor is not one of this list")
@@ -163,7 +204,7 @@ def _actor(request: Request, source: ConfigSource) -> str:
     return "local"
 
 
-def _course(course: reading.Course) -> dict[str, Any]:
+def _course(course: reading.Course, step: int) -> dict[str, Any]:
     def column(name: Literal["n", "value", "js", "smd", "times_floor", "evidence", "threshold"]) -> list[float]:
         values: list[float] = getattr(course, name).tolist()
         return values
@@ -172,11 +213,12 @@ def _course(course: reading.Course) -> dict[str, Any]:
         "signal": course.signal,
         "slice": {course.dimension: course.value_of} if course.dimension else {},
         "baseline": course.baseline,
+        "horizon": format_duration(step),
         "start": [rfc3339(at) for at in course.start.tolist()],
         "n": column("n"),
         "value": column("value"),
         "effect": {"js": column("js"), "smd": column("smd"), "times_floor": column("times_floor")},
         "evidence": column("evidence"),
         "threshold": column("threshold"),
-        "verdict": [_VERDICTS[code] for code in course.verdict.tolist()],
+        "verdict": [VERDICTS[code] for code in course.verdict.tolist()],
     }

@@ -5,18 +5,24 @@ Functions take a Connection of a read transaction. Times are microseconds since 
 
 from monitor.reading.applications import Application, applications
 from monitor.reading.budget import Budget, budget
+from monitor.reading.comparisons import Asked, Explained, comparisons
 from monitor.reading.courses import Course, Wanted, courses, windows
+from monitor.reading.stretches import stretches
 from monitor.reading.told import Told, with_notifications
 
 __all__ = [
     "Application",
+    "Asked",
     "Budget",
     "Course",
+    "Explained",
     "Told",
     "Wanted",
     "applications",
     "budget",
+    "comparisons",
     "courses",
+    "stretches",
     "windows",
     "with_notifications",
 ]

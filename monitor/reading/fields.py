@@ -2,9 +2,18 @@
 
 from typing import Any
 
+import msgspec
+
 from alerts.numbers import rfc3339
+from monitor.reading.budget import Budget
+from monitor.reading.comparisons import Explained
+from monitor.reading.saying import why
 from monitor.reading.told import Told
 from records.finding import Finding
+from records.window import Code
+
+VERDICTS = {int(code): None if code is Code.ABSENT else code.name.lower() for code in Code}
+"""Verdicts of windows as the API names them; null where nothing was compared."""
 
 _FINDING = (
     "id", "application", "slice", "signal", "baseline", "comparison", "horizon", "window", "n", "reference_n", "since", "ended",
@@ -25,6 +34,16 @@ def finding_fields(finding: Finding) -> dict[str, Any]:
         "ended": time_field(finding.ended),
     }
     return {name: getattr(finding, name) for name in _FINDING} | times
+
+
+def comparison_fields(one: Explained, shared: Budget) -> dict[str, Any]:
+    """A comparison as the API shows it."""
+    fields: dict[str, Any] = msgspec.to_builtins(one)
+    del fields["index"]
+    dimension, value = fields.pop("dimension"), fields.pop("value")
+    fields["past"]["since"], fields["base"]["learned"] = time_field(one.past.since), time_field(one.base.learned)
+    told = {"slice": {dimension: value} if dimension else {}, "verdict": VERDICTS[one.verdict], "since": time_field(one.since)}
+    return fields | told | {"why": why(one, shared)}
 
 
 def alert_fields(row: Told) -> dict[str, Any]:

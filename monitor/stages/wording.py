@@ -12,7 +12,7 @@ from records.hashing import hash_column
 from signals.text import SIDES
 from signals.vocabulary import Vocabulary
 
-FEWEST, SHARE = 256, 32
+FEWEST, SHARE = 256, 64
 """Interactions of a batch that are read: so many, and one in SHARE of all. Words worth naming come again."""
 
 
@@ -23,7 +23,10 @@ class Wording:
         self._application, self._vocabulary = application, Vocabulary()
 
     def learn(self, batch: Batch) -> list[Told]:
-        """Read some interactions of a batch, drawn by their hashes; words that may be told from now on, to be stored."""
+        """Read some interactions of a batch, drawn by their hashes; words that may be told from now on, to be stored.
+
+        Each batch once: an interaction that is read again would count again.
+        """
         if not len(batch.frame):
             return []
         size = min(FEWEST + len(batch.frame) // SHARE, len(batch.frame))
@@ -36,10 +39,6 @@ class Wording:
         told = self._vocabulary.learn(hash_column(frame["application"]), frame["text"])
         applications, at = frame["application"], int(batch.start.max())
         return [Told(applications[row], word, at) for row, word in told]
-
-    def forget(self) -> None:
-        """Begin anew: what was learned last was not committed, and will come again."""
-        self._vocabulary = Vocabulary()
 
     def _explains(self, application: str) -> bool:
         """Whether an application counts words at all."""

@@ -51,7 +51,7 @@ def shape(value: Any) -> Any:
 
 
 def test_all_examples_are_found() -> None:
-    assert len(CONSOLE) == 7
+    assert len(CONSOLE) == 8
 
 
 @pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=[command[-40:] for command, _ in CONSOLE])
@@ -103,6 +103,31 @@ def test_a_course_comes_in_pages(told: Told) -> None:
     assert len(starts) > 200
 
 
+def test_longer_windows_come_in_pages_as_well(told: Told) -> None:
+    asked: dict[str, str | int] = {"application": "support", "signal": "error", "horizon": "1h"}
+    (whole,) = get(told, "/api/windows", **asked)["items"]
+    first = get(told, "/api/windows", **asked, limit=20)
+    second = get(told, "/api/windows", **asked, cursor=first["next"])
+    assert [*first["items"][0]["start"], *second["items"][0]["start"]] == whole["start"]
+    assert second["next"] is None
+    assert len(whole["start"]) > 20
+    assert (whole["horizon"], set(whole["verdict"]), set(whole["evidence"])) == ("1h", {None}, {None})
+
+
+def test_every_comparison_says_why_its_threshold_is_what_it_is(told: Told) -> None:
+    asked: dict[str, str | int] = {"application": "support", "limit": 300}
+    first = get(told, "/api/comparisons", **asked)
+    second = get(told, "/api/comparisons", **asked, cursor=first["next"])
+    many = get(told, "/api/budget")["comparisons"]
+    every = first["items"] + second["items"]
+    assert second["next"] is not None or len(every) == many
+    assert len({(row["signal"], str(row["slice"]), row["baseline"]) for row in every}) == len(every)
+    for row in every:
+        assert row["why"].startswith(("alarms at ", "has "))
+        if row["verdict"] == "calm":
+            assert row["past"]["borrowed"] or row["past"]["windows"] >= row["past"]["needs"]
+
+
 @pytest.mark.parametrize("name", ["signal", "slice", "baseline"])
 def test_what_was_never_compared_has_no_course(name: str, told: Told) -> None:
     asked: dict[str, str | int] = {"application": "support", "signal": "error", name: "never:seen"}
@@ -116,6 +141,9 @@ def test_what_was_never_compared_has_no_course(name: str, told: Told) -> None:
         ("/api/windows?application=support&signal=error&since=yesterday", 422, "since: expected RFC 3339"),
         ("/api/windows?application=support&signal=error&until=2026-11-19T05:50:00", 422, "until: expected RFC 3339"),
         ("/api/windows?application=support&signal=error&cursor=first", 400, "cursor"),
+        ("/api/windows?application=support&signal=error&horizon=7m", 422, "horizon: expected a multiple of 5m"),
+        ("/api/windows?application=support&signal=error&horizon=long", 422, "horizon: expected a multiple of 5m"),
+        ("/api/comparisons?application=support&cursor=first", 400, "cursor"),
         ("/api/findings?cursor=first", 400, "cursor"),
         ("/api/alerts?state=open", 422, "state"),
     ],

@@ -1,0 +1,268 @@
+"""Why a threshold is what it is, skew beside drift, and longer horizons: read from what the real pipeline left."""
+
+import shutil
+from collections.abc import Iterator
+
+import msgspec
+import numpy as np
+import pytest
+from sqlalchemy import Connection
+
+from monitor import reading
+from monitor.config import ConfigSource, parse
+from monitor.metrics import Metrics
+from monitor.pipeline import Pipeline
+from monitor.reading.budget import Budget
+from monitor.reading.comparisons import Change, Past, Threshold, change
+from monitor.reading.fields import comparison_fields
+from monitor.reading.saying import CHANGES, why
+from monitor.stages import keeping
+from monitor.stages.measuring import measure
+from monitor.store import alerts, courses, findings, references
+from monitor.store.engine import Store
+from records.alert import Mark
+from records.codec import decode_records
+from records.pane import merge_all
+from records.pane_codec import encode_pane
+from records.window import DAY, HOUR, WINDOW, Code
+from streams.embedded import LogRecord
+from streams.panes import fold, group_rows
+from tests.monitor.test_standing_skew import START, line
+from tests.store.make import finding
+
+CONFIG = parse("""
+applications:
+  shop:
+    slices: []
+    baselines: [{reference: evalset}, {trailing: 7d}]
+    signals: [response.words, error]
+""", "test", {})  # fmt: skip
+CALM, LATER = 110, 18
+"""Windows of production unlike its reference, and windows after a change."""
+EACH = 32
+"""Interactions a window."""
+NOW = START + (CALM + LATER - 1) * WINDOW
+SKEW, DRIFT = "reference evalset", "trailing 7d"
+
+
+def drive(pipeline: Pipeline, first: int, windows: int, words: float) -> None:
+    rng = np.random.default_rng(first)
+    records = []
+    for w in range(first, first + windows):
+        lines = [line(rng, START + w * WINDOW + 7_000_000 * i, f"{w}-{i}", words) for i in range(EACH)]
+        records.append(LogRecord(w + 1, "interactions", b"\n".join(lines), START + 2 * DAY))
+    pipeline.ingest(records, START + 2 * DAY)
+
+
+@pytest.fixture(scope="module")
+def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pipeline]]:
+    """Hours that are unlike the reference from the start, and the same with a change in the hours after."""
+    paths = [tmp_path_factory.mktemp("compared") / name for name in ("calm.db", "changed.db")]
+    store = Store(f"sqlite:///{paths[0]}")
+    store.upgrade()
+    rng = np.random.default_rng(1)
+    frame = decode_records([line(rng, START, f"r{i}", 40) for i in range(3000)], [START + DAY] * 3000).frame
+    grouping = group_rows(frame["application"], frame["timestamp"].to_numpy(), {})
+    state = Pipeline(store, ConfigSource(CONFIG), Metrics()).state
+    pane = merge_all(fold(measure(state, frame), grouping, frame["id"], {}))
+    with store.begin() as c:
+        for _ in (1, 2):
+            references.create(c, "shop", "evalset", START, "file", pane.n, None, None, {("", ""): encode_pane(pane)})
+    drive(Pipeline(store, ConfigSource(CONFIG), Metrics()), 0, CALM, 46)
+    store.close()
+    shutil.copy(*paths)
+    made = [Pipeline(Store(f"sqlite:///{path}"), ConfigSource(CONFIG), Metrics()) for path in paths]
+    drive(made[1], CALM, LATER, 64)
+    yield made
+    for pipeline in made:
+        pipeline.store.close()
+
+
+@pytest.fixture
+def calm(pipelines: list[Pipeline]) -> Iterator[Connection]:
+    with pipelines[0].store.read() as c:
+        yield c
+
+
+@pytest.fixture
+def changed(pipelines: list[Pipeline]) -> Iterator[Connection]:
+    with pipelines[1].store.read() as c:
+        yield c
+
+
+def words(c: Connection) -> tuple[reading.Explained, reading.Explained]:
+    """Skew and drift of the words of a response."""
+    asked = reading.Asked(application="shop", signal="response.words")
+    found = {one.baseline: one for one in reading.comparisons(c, CONFIG, asked, NOW)}
+    return found[SKEW], found[DRIFT]
+
+
+# -- skew beside drift -----------------------------------------------------------------------------------------------
+
+
+def test_what_is_unlike_its_reference_and_like_its_own_past_is_bad_since_launch(calm: Connection) -> None:
+    skew, drift = words(calm)
+    assert (skew.change, drift.change) == ("since_launch", "since_launch")
+    assert (skew.comparison, drift.comparison) == ("skew", "drift")
+    assert skew.day.times_floor > 3 > 1 > drift.day.times_floor
+    assert skew.day.smd == pytest.approx(6 / 8, abs=0.1)
+
+
+def test_a_change_of_what_was_unlike_its_reference_is_told_beside_it(changed: Connection) -> None:
+    skew, drift = words(changed)
+    assert (skew.change, drift.change) == ("since_launch_and_newly", "since_launch_and_newly")
+    assert drift.verdict == Code.FINDING
+
+
+@pytest.mark.parametrize(
+    ("lasting", "expected"),
+    [
+        ([], None),
+        ([("skew", 0)], "since_launch"),
+        ([("drift", 0)], "newly"),
+        ([("skew", 2), ("drift", 0)], "newly"),
+        ([("skew", -0.5), ("drift", 0)], "newly"),
+        ([("skew", -5), ("drift", 0)], "since_launch_and_newly"),
+        ([("skew", -5), ("skew", 1), ("drift", 0)], "since_launch_and_newly"),
+        ([("cohort", 0)], None),
+    ],
+)
+def test_skew_that_came_with_the_drift_is_as_new(lasting: list[tuple[str, float]], expected: Change | None) -> None:
+    found = [finding(str(i), comparison=kind, since=int(hours * HOUR)) for i, (kind, hours) in enumerate(lasting)]
+    assert change(found) == expected
+    assert expected is None or CHANGES[expected]
+
+
+def test_nothing_is_said_of_launch_while_the_own_past_is_not_known(pipelines: list[Pipeline]) -> None:
+    with pipelines[0].store.read() as c:
+        error = reading.comparisons(c, CONFIG, reading.Asked(application="shop", signal="error", baseline=SKEW), NOW)
+        assert [one.change for one in error] == [None]
+
+
+# -- thresholds ------------------------------------------------------------------------------------------------------
+
+
+def test_a_threshold_is_luck_times_what_stretches_it(calm: Connection) -> None:
+    every = reading.comparisons(calm, CONFIG, reading.Asked(application="shop"), NOW)
+    shared = reading.budget(calm, CONFIG, NOW)
+    assert len(every) == shared.comparisons > 4
+    for one in every:
+        assert one.threshold.luck == pytest.approx(np.log10(30 * 288 * len(every)), abs=1e-5)
+        assert one.threshold.decades == pytest.approx(one.threshold.luck * one.threshold.vif * one.threshold.factor)
+        assert one.threshold.share == pytest.approx(1 / len(every))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_healthy_windows_are_those_that_the_judge_ranks_among(which: int, pipelines: list[Pipeline]) -> None:
+    history = pipelines[which].verdicts.judges["shop"].course.history
+    with pipelines[which].store.read() as c:
+        every = reading.comparisons(c, CONFIG, reading.Asked(application="shop"), NOW)
+    for one in every:
+        known = np.isfinite(history.scores[:, one.index]) & (history.starts >= START)
+        assert one.past.windows == known.sum()
+        assert one.past.since == (int(history.starts[known].min()) if known.any() else None)
+        assert one.past.needs == np.ceil(20 * history.v[one.index])
+
+
+def test_a_false_alarm_gives_its_windows_back(pipelines: list[Pipeline]) -> None:
+    def counted(mark: Mark) -> int:
+        with pipelines[1].store.begin() as c:
+            for found in alerts.query(c)[0]:
+                alerts.mark(c, found.id, mark, "test", NOW)
+            return words(c)[1].past.windows
+
+    spoilt, healthy = counted("real"), counted("false_alarm")
+    assert healthy - spoilt > 6
+    assert counted("accepted") < spoilt
+
+
+def test_a_baseline_tells_its_version_and_what_it_is_made_of(calm: Connection) -> None:
+    skew, drift = words(calm)
+    assert (skew.base.version, skew.base.n) == (2, 3000)
+    assert (drift.base.version, drift.base.n) == (None, 96 * EACH)
+    assert drift.base.learned == START + 96 * WINDOW
+    assert drift.base.windows == 96
+
+
+def test_comparisons_come_in_pages(calm: Connection) -> None:
+    every = reading.comparisons(calm, CONFIG, reading.Asked(application="shop"), NOW)
+    pages = [reading.comparisons(calm, CONFIG, reading.Asked(application="shop"), NOW, one.index, 1) for one in every]
+    assert [one.index for (one,) in pages] == [one.index for one in every]
+    nobody = reading.Asked(application="nobody"), reading.Asked(application="shop", slice=("model", "a"))
+    assert [reading.comparisons(calm, CONFIG, asked, NOW) for asked in nobody] == [[], []]
+
+
+SHARED = Budget(at_most=1, per=30 * DAY, spent=0, left=1, comparisons=412, share=1 / 412, applications=[], alerts=[])
+TEN = msgspec.structs.replace(SHARED, at_most=10, per=12 * HOUR)
+OWN = Past(windows=1440, needs=26, v=1.3, by_day=False, borrowed=False, since=START)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "threshold", "past", "shared", "said"),
+    [
+        (Code.CALM, (6.2, 6.2, 1.0, 1.0), {}, SHARED, "alarms at 6.2 decades: once in 30 days over 412 comparisons"),
+        (Code.CALM, (8.06, 6.2, 1.3, 1.0), {}, TEN,
+         "alarms at 8.1 decades: 10 times in 12h over 412 comparisons, stretched 1.3 times because neighbouring windows "
+         "resemble each other"),
+        (Code.SMALL, (9.3, 6.2, 1.0, 1.5), {}, SHARED,
+         "alarms at 9.3 decades: once in 30 days over 412 comparisons, raised 1.5 times by what luck reached lately"),
+        (Code.CALIBRATING, (6.2, 6.2, 1.0, 1.0), {"windows": 14}, SHARED, "has 14 of the 26 healthy windows that a verdict of "
+         "its own needs, for neighbours resemble each other"),
+        (Code.CALM, (6.2, 6.2, 1.0, 1.0), {"windows": 7, "needs": 20, "v": 1.0, "by_day": True, "borrowed": True}, SHARED,
+         "alarms at 6.2 decades: once in 30 days over 412 comparisons; has 7 of the 20 healthy windows of this time of day "
+         "that a verdict of its own needs, until then the windows of all traffic stand in"),
+    ],
+)  # fmt: skip
+def test_a_threshold_is_told_in_one_sentence(
+    verdict: Code, threshold: tuple[float, ...], past: dict[str, object], shared: Budget, said: str, calm: Connection
+) -> None:
+    told = dict(zip(("decades", "luck", "vif", "factor"), threshold, strict=True))
+    one = msgspec.structs.replace(
+        words(calm)[1], verdict=int(verdict), threshold=Threshold(**told, share=0.1), past=msgspec.structs.replace(OWN, **past)
+    )
+    assert why(one, shared) == said
+    assert comparison_fields(one, shared)["why"] == said
+
+
+# -- horizons --------------------------------------------------------------------------------------------------------
+
+WANTED = reading.Wanted(application="shop", signal="response.words")
+
+
+@pytest.mark.parametrize("step", [3 * WINDOW, HOUR, 2 * HOUR])
+def test_a_longer_window_holds_what_its_windows_hold(step: int, changed: Connection) -> None:
+    short = reading.courses(changed, WANTED, START, NOW)
+    long = reading.stretches(changed, CONFIG, WANTED, step, START, NOW)
+    assert [course.baseline for course in long] == [SKEW, DRIFT]
+    for course in long:
+        # the first two hours were judged before there was a calibration: nothing is compared in their windows
+        mine = next(one for one in short if one.baseline == course.baseline)
+        judged = course.start >= START + 24 * WINDOW
+        assert course.start.tolist() == list(range(START, NOW // step * step, step))
+        for at, n, value in zip(course.start[judged], course.n[judged], course.value[judged], strict=True):
+            inside = (mine.start >= at) & (mine.start < at + step)
+            assert n == mine.n[inside].sum()
+            assert value == pytest.approx(np.average(mine.value[inside], weights=mine.n[inside]), rel=1e-6)
+        assert np.isnan(course.evidence).all() and np.isnan(course.threshold).all()
+        assert (course.verdict == Code.ABSENT).all()
+    assert long[0].times_floor[-1] > long[0].times_floor[0] > 3
+    assert long[1].times_floor[-1] > 2 * long[1].times_floor[1]
+
+
+def test_a_day_carries_the_standing_statement_of_skew(pipelines: list[Pipeline]) -> None:
+    with pytest.raises(RuntimeError), pipelines[0].store.begin() as c:
+        keeping.roll_up(c, "shop", START + DAY)
+        courses.set_judged(c, "shop", START + DAY)
+        skew, drift = reading.stretches(c, CONFIG, WANTED, DAY, START, START + DAY)
+        assert (skew.verdict.tolist(), drift.verdict.tolist()) == ([Code.FINDING], [Code.ABSENT])
+        assert (skew.start.tolist(), skew.n.tolist()) == ([START], [108 * EACH])
+        for found in findings.query(c, open_only=True)[0]:
+            findings.put(c, [msgspec.structs.replace(found, since=START - 2 * DAY, ended=START - DAY)])
+        assert reading.stretches(c, CONFIG, WANTED, DAY, START, START + DAY)[0].verdict.tolist() == [Code.ABSENT]
+        raise RuntimeError("nothing of this is kept")
+
+
+def test_what_is_not_over_is_no_stretch_yet(calm: Connection) -> None:
+    assert [course.start.tolist() for course in reading.stretches(calm, CONFIG, WANTED, DAY, START, NOW)] == [[], []]
+    other = msgspec.structs.replace(WANTED, application="nobody")
+    assert reading.stretches(calm, CONFIG, other, HOUR, START, NOW) == []
