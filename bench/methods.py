@@ -17,33 +17,35 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.methods_offered import HOURLY, METHODS, OURS, SLOW, fewer
+from bench.methods_offered import DAILY, HOURLY, METHODS, OURS, SIGNED, SLOW, fewer
 from bench.methods_streams import CHANGES, JUDGED, Floats, Material, Singles, material
 from bench.streams_simulated import DAY, FAMILIES
 
 PER_RATE = 60 * 30
 """Comparison-days that a rate of 1 has one alarm in."""
 RESAMPLES = 50
-
-
-def step(method: str) -> int:
-    """Windows from one value of a method to the next."""
-    return 12 if method in HOURLY else 1
+ROWS: dict[str, tuple[str, ...]] = {
+    **{name: (name,) for name in METHODS},
+    "ours, or one day": (OURS, DAILY),
+    "signed ranks beside ours, mixture, or one day": (SIGNED, DAILY),
+}
+"""What is compared: one method, or two that have half the rate each."""
 
 
 @dataclass
 class Outcome:
     """Of one method, family and seed. clean: the highest statistic of each day (JUDGED, C); running: by CHANGES the
-    highest statistic so far (T, N); comparison: by CHANGES whose series they are (N,)."""
+    highest statistic so far (T, N), one each `step` windows; comparison: by CHANGES whose series they are (N,)."""
 
     clean: Singles
     running: dict[str, Singles]
     comparison: dict[str, NDArray[np.int64]]
+    step: int
 
-    def delays(self, change: str, threshold: float, method: str) -> Floats:
+    def delays(self, change: str, threshold: float) -> Floats:
         """Windows until the statistic was reached (N,), infinite where it was not."""
         over = self.running[change] >= threshold
-        return np.where(over[-1], (over.argmax(axis=0) + 1.0) * step(method), np.inf)
+        return np.where(over[-1], (over.argmax(axis=0) + 1.0) * self.step, np.inf)
 
 
 def outcome(method: str, source: Material) -> Outcome:
@@ -55,80 +57,88 @@ def outcome(method: str, source: Material) -> Outcome:
         highest.reshape(JUDGED, -1, highest.shape[1]).max(axis=1),
         {name: np.maximum.accumulate(part, axis=0) for name, part in zip(source.changed, statistics, strict=True)},
         {name: series["comparison"] for name, series in zip(source.changed, changed, strict=True)},
+        12 if method in HOURLY else 1,
     )
 
 
-def alarms(highest: Singles, threshold: float) -> NDArray[np.int64]:
-    """Alarms (C,) of days (D, C): one where the day before had none."""
-    over = highest >= threshold
-    over[1:] &= ~(highest[:-1] >= threshold)
-    return np.asarray(over.sum(axis=0))
+def alarms(over: NDArray[np.bool_]) -> int:
+    """Alarms of days (D, C) on which a threshold was exceeded: one where the day before had none."""
+    return int(over[0].sum() + (over[1:] & ~over[:-1]).sum())
 
 
 def threshold_at(highest: Singles, rate: float) -> float:
-    """The lowest statistic that is reached at most `rate` times per 60 comparisons and 30 days."""
+    """The lowest statistic (D, C) that is reached at most `rate` times per 60 comparisons and 30 days."""
     allowed = rate * highest.size / PER_RATE
     most = int(4 * allowed) + 50
     candidates = np.unique(np.partition(highest, -most, axis=None)[-most:] if most < highest.size else highest)
-    low, high = 0, len(candidates)
+    above = np.nextafter(candidates, np.float32(np.inf))
+    low, high = 0, len(candidates) - 1
     while low < high:
         middle = (low + high) // 2
-        if alarms(highest, np.nextafter(candidates[middle], np.float32(np.inf))).sum() <= allowed:
+        if alarms(highest >= above[middle]) <= allowed:
             high = middle
         else:
             low = middle + 1
-    return float(np.nextafter(candidates[min(low, len(candidates) - 1)], np.float32(np.inf)))
+    return float(above[low])
 
 
-def most(change: str) -> int:
-    """Windows that a change is watched for."""
-    return CHANGES[change][0] * DAY
+Members = list[Outcome]
+"""The methods of one row of ROWS, of one family and seed."""
+Compared = dict[str, list[tuple[Members, Members]]]
+"""By row, for each family: the seed that calibrates and the one that is evaluated."""
 
 
-def log_delays(method: str, found: Outcome, threshold: float, comparisons: int) -> dict[str, Floats]:
+def thresholds(calibrating: list[Members], drawn: list[NDArray[np.int64]], rate: float) -> tuple[float, ...]:
+    """Of each method of a row, over all families; drawn: the comparisons of each family."""
+    out = []
+    for of_method in zip(*calibrating, strict=True):
+        widths = [some.clean.shape[1] for some in of_method]  # fewer where a method is slow
+        highest = [some.clean[:, d[:n] % n] for some, d, n in zip(of_method, drawn, widths, strict=True)]
+        out.append(threshold_at(np.concatenate(highest, axis=1), rate / len(calibrating[0])))
+    return tuple(out)
+
+
+def first(members: Members, change: str, limits: tuple[float, ...]) -> Floats:
+    """Windows until one of the methods spoke (N,)."""
+    every = [some.delays(change, limit) for some, limit in zip(members, limits, strict=True)]
+    return np.asarray(np.min(every, axis=0))
+
+
+def log_delays(members: Members, limits: tuple[float, ...], comparisons: int) -> dict[str, Floats]:
     """Mean log delay of each comparison (C,) by change, nan where it was not run; what is not found counts as all the
     time that it was watched."""
     out = {}
-    for change, owners in found.comparison.items():
-        logs = np.log(np.minimum(found.delays(change, threshold, method), most(change)))
+    for change, owners in members[0].comparison.items():
+        logs = np.log(np.minimum(first(members, change, limits), CHANGES[change][0] * DAY))
         number = np.bincount(owners, minlength=comparisons)
         out[change] = np.where(number > 0, np.bincount(owners, logs, comparisons) / np.maximum(number, 1), np.nan)
     return out
 
 
-Compared = dict[str, list[tuple[Outcome, Outcome]]]
-"""By method, for each family: the seed that calibrates and the one that is evaluated."""
+def resampled(compared: Compared, rate: float) -> dict[str, dict[str, Floats]]:
+    """Log delays over those of ours, by row and change (RESAMPLES + 1,): the first is not resampled.
 
-
-def resampled(seen: Compared, rate: float) -> dict[str, dict[str, Floats]]:
-    """Log delays over those of ours, by method and change (RESAMPLES + 1,): the first is not resampled.
-
-    All families of `seen` share one threshold. Resamples draw comparisons, the same ones for every method.
+    All families of `compared` share their thresholds. Resamples draw comparisons, the same ones for every row.
     """
     rng = np.random.default_rng(0)
-    out: dict[str, dict[str, list[float]]] = {name: {change: [] for change in CHANGES} for name in METHODS}
-    known: dict[tuple[str, float], list[dict[str, Floats]]] = {}  # many resamples give the same threshold
-    widths = [(c.clean.shape[1], int(e.comparison["0.2"].max()) + 1) for c, e in seen[OURS]]
+    out: dict[str, dict[str, list[float]]] = {name: {change: [] for change in CHANGES} for name in compared}
+    known: dict[tuple[str, tuple[float, ...]], list[dict[str, Floats]]] = {}  # many resamples give the same thresholds
+    widths = [(c[0].clean.shape[1], int(e[0].comparison["0.2"].max()) + 1) for c, e in compared[OURS]]
     for resample in range(RESAMPLES + 1):
-        drawn = [tuple(rng.integers(n, size=n) if resample else np.arange(n) for n in pair) for pair in widths]
+        drawn = [[rng.integers(n, size=n) if resample else np.arange(n) for n in pair] for pair in widths]
         means: dict[str, dict[str, float]] = {}
-        for method, pairs in seen.items():
-            highest = [
-                c.clean[:, part[: c.clean.shape[1]] % c.clean.shape[1]] for (c, _), (part, _) in zip(pairs, drawn, strict=True)
-            ]
-            threshold = threshold_at(np.concatenate(highest, axis=1), rate)
-            if (method, threshold) not in known:
-                both = zip(pairs, widths, strict=True)
-                known[method, threshold] = [log_delays(method, e, threshold, n) for (_, e), (_, n) in both]
-            logs = known[method, threshold]
-            means[method] = {
-                change: float(np.mean([np.nanmean(part[change][d]) for part, (_, d) in zip(logs, drawn, strict=True)]))
+        for row, pairs in compared.items():
+            limits = thresholds([c for c, _ in pairs], [d for d, _ in drawn], rate)
+            if (row, limits) not in known:
+                known[row, limits] = [log_delays(e, limits, n) for (_, e), (_, n) in zip(pairs, widths, strict=True)]
+            means[row] = {
+                change: float(np.mean([np.nanmean(f[change][d]) for f, (_, d) in zip(known[row, limits], drawn, strict=True)]))
                 for change in CHANGES
             }
-        for method, some in out.items():
+        for row, some in out.items():
             for change, values in some.items():
-                values.append(means[method][change] - means[OURS][change])
-    return {method: {change: np.array(values) for change, values in some.items()} for method, some in out.items()}
+                values.append(means[row][change] - means[OURS][change])
+    return {row: {change: np.array(values) for change, values in some.items()} for row, some in out.items()}
 
 
 def interval(logs: Floats) -> str:
@@ -136,22 +146,29 @@ def interval(logs: Floats) -> str:
     return f"{np.exp(logs[0]):.2f} ({low:.2f}-{high:.2f})"
 
 
-def table(seen: Compared, rate: float) -> None:
-    """One threshold for all families of `seen`, whose figures stand side by side."""
-    ratios = resampled(seen, rate)
+def realised(members: Members, limits: tuple[float, ...]) -> float:
+    """Alarms per 30 days over 60 comparisons on clean streams."""
+    over = np.asarray(np.any([some.clean >= limit for some, limit in zip(members, limits, strict=True)], axis=0))
+    return float(alarms(over) / over.size * PER_RATE)
+
+
+def table(compared: Compared, rate: float) -> None:
+    """One threshold for all families of `compared`, whose figures stand side by side."""
+    ratios = resampled(compared, rate)
     print(
         "| method | threshold | realised | median windows to find 0.1 / 0.2 / 0.5 / scale / ramp "
-        "| found in 24 h (ramp: 3 days) | delay of 0.2 over ours | of all changes |\n|---|---|---|---|---|---|---|"
+        "| found in 24 h (ramp: 3 days) | delay over ours of 0.1 | 0.2 | all changes |\n|---|---|---|---|---|---|---|---|"
     )
-    for method, pairs in seen.items():
-        threshold = threshold_at(np.concatenate([c.clean for c, _ in pairs], axis=1), rate)
-        realised = [alarms(e.clean, threshold).sum() / e.clean.size * PER_RATE for _, e in pairs]
-        delays = [[e.delays(change, threshold, method) for change in CHANGES] for _, e in pairs]
-        medians = [" / ".join(f"{np.median(d):.0f}" for d in every) for every in delays]
-        shares = [" / ".join(f"{np.isfinite(d).mean():.2f}" for d in every) for every in delays]
-        overall = np.mean([ratios[method][change] for change in CHANGES], axis=0)
-        cells = (", ".join(f"{r:.1f}" for r in realised), "; ".join(medians), "; ".join(shares))
-        print(f"| {method} | {threshold:.3g} | {' | '.join(cells)} | {interval(ratios[method]['0.2'])} | {interval(overall)} |")
+    for row, pairs in compared.items():
+        whole = [np.arange(c[0].clean.shape[1]) for c, _ in pairs]
+        limits = thresholds([c for c, _ in pairs], whole, rate)
+        rates = ", ".join(f"{realised(e, limits):.1f}" for _, e in pairs)
+        delays = [[first(e, change, limits) for change in CHANGES] for _, e in pairs]
+        medians = "; ".join(" / ".join(f"{np.median(d):.0f}" for d in every) for every in delays)
+        shares = "; ".join(" / ".join(f"{np.isfinite(d).mean():.2f}" for d in every) for every in delays)
+        of_all = np.mean([ratios[row][change] for change in CHANGES], axis=0)
+        over_ours = " | ".join(interval(logs) for logs in (ratios[row]["0.1"], ratios[row]["0.2"], of_all))
+        print(f"| {row} | {', '.join(f'{x:.3g}' for x in limits)} | {rates} | {medians} | {shares} | {over_ours} |")
     sys.stdout.flush()
 
 
@@ -163,28 +180,29 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "plumbline-methods")
     options = parser.parse_args()
     seeds, families = [int(seed) for seed in options.seeds.split(",")], options.families.split(",")
-    outcomes: dict[tuple[str, int], dict[str, Outcome]] = {}
+    outcomes: dict[tuple[str, int, str], Outcome] = {}
     for name in families:
         for seed in seeds:
             source = material(options.keep, name, seed)
-            outcomes[name, seed] = {}
             for method in METHODS:
                 print(f"\r{name}, seed {seed}: {method:60}", end="", file=sys.stderr, flush=True)
-                outcomes[name, seed][method] = outcome(method, source)
+                outcomes[name, seed, method] = outcome(method, source)
     print(file=sys.stderr)
-    some = source.changed["0.2"]["comparison"]
+    owners = source.changed["0.2"]["comparison"]
     print(
-        f"A family: thresholds from {source.before.shape[1]} comparisons, {JUDGED} days; delays from {some.max() + 1} "
-        f"comparisons, {len(some)} beginnings of each change. Ratios are of geometric means, with 90 % of resamples."
+        f"A family: thresholds from {source.before.shape[1]} comparisons, {JUDGED} days; delays from {owners.max() + 1} "
+        f"comparisons, {len(owners)} beginnings of each change. Ratios are of geometric means, with 90 % of resamples."
     )
     groups = [[name] for name in families] + ([families] if len(families) > 1 else [])
     for rate in (float(part) for part in options.rates.split(",")):
         for group in groups:
             for other, seed in (seeds, seeds[::-1]):
-                titles = ", ".join(FAMILIES[name].title for name in group)
-                print(f"\n### {titles}: {rate:g} per 30 days, seed {seed}\n")
-                pairs = {method: [(outcomes[f, other][method], outcomes[f, seed][method]) for f in group] for method in METHODS}
-                table(pairs, rate)
+                print(f"\n### {', '.join(FAMILIES[name].title for name in group)}: {rate:g} per 30 days, seed {seed}\n")
+                compared = {
+                    row: [([outcomes[f, other, m] for m in some], [outcomes[f, seed, m] for m in some]) for f in group]
+                    for row, some in ROWS.items()
+                }
+                table(compared, rate)
 
 
 if __name__ == "__main__":
