@@ -147,6 +147,11 @@ def evidence(value: Evidence) -> str:
     return f"evidence {figure(round(value.decades, 1))} of {figure(round(value.threshold, 1))} decades"
 
 
+def ratio(value: Evidence) -> str:
+    """Evidence over its threshold, "1.4 ×": from 1 on it is an alarm's."""
+    return times(value.decades / value.threshold) if value.threshold > 0 else "–"
+
+
 def plain(sentence: Sentence) -> str:
     """A sentence without its styles."""
     return "".join(part.text for part in sentence)

@@ -26,7 +26,7 @@ HEADERS = {
 FILTERS = (
     figures.clock, figures.date, figures.stamp, figures.iso, figures.since, figures.duration, figures.count,
     figures.short, figures.figure, figures.percent, figures.measure, figures.effect, figures.times, figures.evidence,
-    figures.plain, figures.heat, figures.cell_class,
+    figures.ratio, figures.plain, figures.heat, figures.cell_class,
 )  # fmt: skip
 
 

@@ -76,6 +76,21 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """One finding of an alert: `against` names its baseline, `leads` the one that the alert's sentence speaks of."""
+
+    signal: str
+    title: str
+    slice: Choice
+    against: str
+    since: int
+    ended: int | None
+    effect: Effect | None
+    evidence: Evidence | None
+    leads: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AlertRow:
     """One alert; `effect` and `evidence` are None for a rule on a plain value, which is outside the budget."""
 
@@ -91,6 +106,7 @@ class AlertRow:
     n: int
     effect: Effect | None
     evidence: Evidence | None
+    moved: tuple[Moved, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +309,7 @@ class DistributionView:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRow:
-    """One comparison at one horizon; `note` replaces the figures while there is no verdict."""
+    """One comparison at one horizon; `note` replaces figures that are not there. Not `judged`: it has an effect alone."""
 
     horizon: str
     comparison: str
@@ -305,6 +321,16 @@ class VerdictRow:
     evidence: Evidence | None = None
     alert: str = ""
     note: str = ""
+    judged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Why a comparison alarms where it does, in a sentence."""
+
+    comparison: str
+    baseline: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +350,7 @@ class SliceRow:
 
 @dataclass(frozen=True, slots=True)
 class SignalView:
-    """The page of one signal in one slice."""
+    """The page of one signal in one slice; `beside` says what skew and drift are together."""
 
     chrome: Chrome
     state: StateLine
@@ -346,6 +372,8 @@ class SignalView:
     alert: AlertRow | None = None
     slices: tuple[Choice, ...] = ()
     ranges: tuple[Choice, ...] = ()
+    beside: Sentence = ()
+    why: tuple[Why, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

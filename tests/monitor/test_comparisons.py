@@ -1,5 +1,6 @@
 """Why a threshold is what it is, skew beside drift, and longer horizons: read from what the real pipeline left."""
 
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -11,6 +12,9 @@ from sqlalchemy import Connection
 from monitor import reading
 from monitor.config import ConfigSource, parse
 from monitor.metrics import Metrics
+from monitor.page import figures
+from monitor.page.reading import StoreReading
+from monitor.page.views import Query
 from monitor.pipeline import Pipeline
 from monitor.reading.budget import Budget
 from monitor.reading.comparisons import Change, Past, Threshold, change
@@ -137,6 +141,21 @@ def test_nothing_is_said_of_launch_while_the_own_past_is_not_known(pipelines: li
     with pipelines[0].store.read() as c:
         error = reading.comparisons(c, CONFIG, reading.Asked(application="shop", signal="error", baseline=SKEW), NOW)
         assert [one.change for one in error] == [None]
+
+
+def test_the_page_says_the_same_in_a_sentence(pipelines: list[Pipeline]) -> None:
+    told = []
+    for pipeline in pipelines:
+        view = StoreReading(pipeline.store, ConfigSource(CONFIG), lambda: NOW).signal("shop", "response.words", Query())
+        assert view is not None
+        told.append(figures.plain(view.beside))
+        assert [why.baseline for why in view.why] == ["evalset", "trailing 7d"]
+        assert {row.horizon for row in view.verdicts} >= {"5 min", "1 h", "24 h"}
+    effects = (
+        r"ver the last 24 h \d\.\d\u00a0× floor from evalset \(skew\), \d\.\d\u00a0× floor from its own last 7 days \(drift\)\."
+    )
+    assert re.fullmatch(f"Bad since launch: o{effects}", told[0])
+    assert re.fullmatch(f"Bad since launch, and changed anew: o{effects}", told[1])
 
 
 # -- thresholds ------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from monitor.page import charts, figures
 from monitor.page.reading import StoreReading
 from monitor.page.routes import environment
 from monitor.page.views import OverviewView, Query, SignalView
+from monitor.reading import budget as counted
 from monitor.store import Store, courses, panes, slices
 from records.window import HOUR, WINDOW, Code
 from tests.page.serving import Open, serving
@@ -254,7 +255,9 @@ def test_every_range_has_its_steps_and_ends_now(store: Store, asked: str, count:
 
 def test_the_verdicts_are_those_of_the_last_window_and_since_the_change(store: Store) -> None:
     view = signal(store, slice=ACME)
-    window, since = view.verdicts
+    window, hour, day, since = view.verdicts
+    assert [(row.horizon, row.judged, row.evidence) for row in (hour, day)] == [("1 h", False, None), ("24 h", False, None)]
+    assert hour.n < day.n and hour.effect is not None and day.effect is not None
     assert (window.horizon, window.comparison, window.baseline, window.kind) == ("5 min", "drift", "trailing 7d", "finding")
     assert since.horizon == f"since {figures.since(SINCE, NOW)}"
     assert (since.n, since.reference_n, since.alert, since.kind) == (320, 9_000, "1", "finding")
@@ -262,6 +265,27 @@ def test_the_verdicts_are_those_of_the_last_window_and_since_the_change(store: S
     assert view.alert.id == "1"
     assert view.periods[0].label == f"#1 firing since {figures.clock(SINCE)}"
     assert [lane.cells[-1].kind for lane in view.lanes] == ["finding"]
+
+
+def test_a_signal_says_why_it_alarms_where_it_does(store: Store) -> None:
+    view = signal(store, slice=ACME)
+    (why,) = view.why
+    assert (why.comparison, why.baseline) == ("drift", "trailing 7d")
+    with store.read() as c:
+        many = counted(c, config(), NOW).comparisons
+    assert why.text.startswith(f"alarms at 6.8 decades: once in 30 days over {many} comparisons; has ")
+    assert why.text.endswith(" of its own needs, until then the windows of all traffic stand in")
+    assert view.beside == ()
+
+
+def test_an_alert_lists_its_findings_the_leader_first(store: Store) -> None:
+    firing, resolved = overview(store).alerts
+    assert [(one.title, one.slice.label, one.against, one.leads) for one in firing.moved] == [
+        ("response words", f"tenant={VALUE}", "drift, trailing 7d", True),
+        ("response characters", f"tenant={VALUE}", "drift, trailing 7d", False),
+    ]
+    assert all(one.since == SINCE and one.ended is None and one.evidence for one in firing.moved)
+    assert [one.ended for one in resolved.moved] == [SINCE + WINDOW]
 
 
 def test_every_slice_has_its_own_row(store: Store) -> None:

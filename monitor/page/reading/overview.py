@@ -6,8 +6,9 @@ from itertools import pairwise
 
 from detectors.calibration import ALL, Slice
 from monitor.page import figures
+from monitor.page.reading.explained import moved
 from monitor.page.reading.incidents import SHOWN_FOR, Incident, alert_row, marks, period, resolved_label
-from monitor.page.reading.names import Shown, short, shown, slice_key, slice_label
+from monitor.page.reading.names import Shown, baseline_label, short, shown, slice_key, slice_label
 from monitor.page.reading.sight import Sight
 from monitor.page.reading.strips import read_strips
 from monitor.page.reading.windows import Board, Worst, cells, read_verdicts
@@ -52,7 +53,7 @@ def read_overview(sight: Sight, applications: Sequence[str], query: Query) -> Ov
     chrome = sight.chrome(applications)
     state = sight.state(int(verdicts.traffic[verdicts.start >= today].sum()))
     listed = [one for one in sight.incidents if one.alert.ended_at is None or one.alert.ended_at > sight.now - SHOWN_FOR]
-    rows = tuple(alert_row(incident) for incident in listed)
+    rows = tuple(replace(alert_row(incident), moved=moved(incident)) for incident in listed)
     last = "" if rows else _last_alert(sight)
     if sight.reference.calibration is None:
         return OverviewView(chrome, state, rows, last, axis, first_run=_first_run(sight))
@@ -60,10 +61,11 @@ def read_overview(sight: Sight, applications: Sequence[str], query: Query) -> Ov
     board = Board(verdicts.select(inside), axis)
     baseline = next((b.name for b in sight.baselines if b.name == query.against), sight.baselines[0].name)
     where = _slice(sight, query.slice)
-    chosen = tuple(Choice(b.name, b.name, b.name == baseline) for b in sight.baselines) if len(sight.baselines) > 1 else ()
+    chosen = tuple(Choice(b.name, baseline_label(b.name), b.name == baseline) for b in sight.baselines)
     return OverviewView(
         chrome, state, rows, last, axis, read_strips(sight.source(ALL), axis),
-        _rows(sight, board, baseline, where), _markers(sight, axis), chosen, _slices(sight, where), _compared(sight),
+        _rows(sight, board, baseline, where), _markers(sight, axis),
+        chosen if len(chosen) > 1 else (), _slices(sight, where), _compared(sight),
     )  # fmt: skip
 
 

@@ -94,6 +94,11 @@ class Sight:
         learned = self.known.calibration if self.known else None
         return Reference(learned, Hour(self.c, self.kept, self.application, self.now))
 
+    @cached_property
+    def budget(self) -> reading.Budget:
+        """What was spent of the false alarms that are accepted."""
+        return reading.budget(self.c, self.config, self.now)
+
     def rows(self, signal: str, baseline: str, where: Slice | None = None) -> NDArray[np.int64]:
         """Comparisons of a signal against one baseline, in one slice or in all."""
         place = self._places.get((signal, baseline), [])
@@ -127,7 +132,7 @@ class Sight:
                 self.live.add(self.application)
             lag = max(self.clock - watermark, 0) / 1e6 if self.application in self.live else None
         allowed = self.config.false_alarms
-        spent = reading.budget(self.c, self.config, self.now).spent / allowed.at_most
+        spent = self.budget.spent / allowed.at_most
         many = "alarm" if allowed.at_most == 1 else "alarms"
         words = f"at most {allowed.at_most:g} false {many} per {_days(allowed.per)}"
         return StateLine(interactions_today, watermark, lag, spent, words)

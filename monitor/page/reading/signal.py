@@ -7,11 +7,13 @@ import numpy as np
 from detectors.calibration import ALL, Slice
 from detectors.cells import NEVER_SEEN, OUT_OF_RANGE
 from detectors.episodes import TRAFFIC
+from monitor import reading
 from monitor.page import figures
 from monitor.page.reading.baselines import Typical
 from monitor.page.reading.distributions import read_distribution
+from monitor.page.reading.explained import beside, reasons
 from monitor.page.reading.incidents import Incident, alert_row, period
-from monitor.page.reading.names import Shown, shown, slice_key, slice_label
+from monitor.page.reading.names import Shown, baseline_label, shown, slice_key, slice_label
 from monitor.page.reading.panes import (
     EARLIER_DAYS,
     Column,
@@ -56,7 +58,10 @@ def read_signal(sight: Sight, applications: Sequence[str], name: str, query: Que
     first = baselines[0] if baselines else ""
     typical = sight.reference.typical(where, first, name)
     inside = verdicts.select((verdicts.start >= axis.start) & (verdicts.start < axis.end))
-    rows = verdict_rows(sight, name, where, baselines)
+    asked = reading.Asked(application=sight.application, signal=name, slice=where)
+    explained = reading.comparisons(sight.c, sight.config, asked, sight.clock)
+    explained.sort(key=lambda one: baselines.index(one.baseline))
+    rows = verdict_rows(sight, name, where, baselines, explained)
     leading = _alert(sight, name, where)
     effect = next((row.effect for row in reversed(rows) if row.effect and row.kind == "finding"), None)
     return SignalView(
@@ -69,6 +74,7 @@ def read_signal(sight: Sight, applications: Sequence[str], name: str, query: Que
         alert_row(leading) if leading else None,
         tuple(Choice(slice_key(*one), slice_label(*one), one == where) for one in slices),
         tuple(Choice(key, words, RANGES.get(query.range, RANGES["7d"])[0] == words) for key, (words, _, _) in RANGES.items()),
+        beside(explained), reasons(explained, sight.budget),
     )  # fmt: skip
 
 
@@ -109,8 +115,7 @@ def _lanes(sight: Sight, name: str, where: Slice, verdicts: Verdicts, axis: Time
     for baseline in sight.baselines:
         rows = sight.rows(name, baseline.name, where)
         if len(rows):
-            words = baseline.name.removeprefix("reference ")
-            lanes.append(Lane(baseline.comparison, words, cells(board.worst(rows), sight.labels)))
+            lanes.append(Lane(baseline.comparison, baseline_label(baseline.name), cells(board.worst(rows), sight.labels)))
     return tuple(lanes)
 
 

@@ -7,9 +7,11 @@ import numpy as np
 from detectors.calibration import ALL, Slice
 from detectors.course import ENOUGH, PATIENCE
 from detectors.power import smallest_detectable
+from detectors.standing import HORIZON
+from monitor import reading
 from monitor.page import figures
 from monitor.page.reading.incidents import finding_effect, window_effect
-from monitor.page.reading.names import shown, slice_key, slice_label
+from monitor.page.reading.names import baseline_label, shown, slice_key, slice_label
 from monitor.page.reading.sight import Sight
 from monitor.page.reading.windows import KINDS, Verdicts, kind_of, last_window
 from monitor.page.views import CellKind, Effect, Evidence, SliceRow, VerdictRow
@@ -24,18 +26,23 @@ def compared_with(sight: Sight, signal: str, where: Slice) -> list[str]:
     return [b.name for b in sight.baselines if len(sight.rows(signal, b.name, where))]
 
 
-def verdict_rows(sight: Sight, signal: str, where: Slice, baselines: Sequence[str]) -> tuple[VerdictRow, ...]:
-    """Each comparison in the last judged window, and since the change where a finding is open."""
+def verdict_rows(
+    sight: Sight, signal: str, where: Slice, baselines: Sequence[str], explained: Sequence[reading.Explained]
+) -> tuple[VerdictRow, ...]:
+    """Each comparison in the last judged window, over the last hour and day, and since the change where a finding is open."""
     window = last_window(sight.c, sight.application)
     if window is None:
         return ()
-    rows, since = [], []
+    rows: list[VerdictRow] = []
+    since: list[VerdictRow] = []
+    hours = [_hour_row(sight, signal, where, baseline) for baseline in baselines]
+    days = [_day_row(one) for one in explained]
     for baseline in baselines:
         (index,) = sight.rows(signal, baseline, where)
         rows.append(_window_row(sight, signal, where, baseline, window, int(index)))
         for number, finding in _open(sight, signal, where, baseline):
             since.append(_finding_row(sight, finding, baseline, number))
-    return (*rows, *since)
+    return (*rows, *(row for row in (*hours, *days) if row is not None), *since)
 
 
 def _open(sight: Sight, signal: str, where: Slice, baseline: str) -> list[tuple[str, Finding]]:
@@ -62,7 +69,7 @@ def _comparison(sight: Sight, baseline: str) -> str:
 def _window_row(sight: Sight, signal: str, where: Slice, baseline: str, window: Window, index: int) -> VerdictRow:
     counts = sight.reference.counts(where, baseline, signal)
     reference_n = None if counts is None else int(counts[0].sum())
-    comparison, words = _comparison(sight, baseline), baseline.removeprefix("reference ")
+    comparison, words = _comparison(sight, baseline), baseline_label(baseline)
     kind = kind_of(window, index)
     n = int(np.nan_to_num(window.n[index])) if index < len(window.n) else 0
     if kind in ("no_data", "too_few", "calibrating"):
@@ -71,6 +78,25 @@ def _window_row(sight: Sight, signal: str, where: Slice, baseline: str, window: 
     evidence = Evidence(float(window.evidence[index]), float(window.threshold[index]))
     effect = _effect(sight, signal, where, baseline, window, index)
     return VerdictRow("5 min", comparison, words, reference_n, n, kind, effect, evidence)
+
+
+def _hour_row(sight: Sight, signal: str, where: Slice, baseline: str) -> VerdictRow | None:
+    """The last hour beside a baseline, which has no verdict of its own."""
+    counts, effect = sight.reference.counts(where, baseline, signal), sight.reference.hour_effect(where, baseline, signal)
+    if counts is None or effect is None or counts[1].sum() < ENOUGH:
+        return None
+    reference_n, n = (int(side.sum()) for side in counts)
+    return VerdictRow("1 h", _comparison(sight, baseline), baseline_label(baseline), reference_n, n, "quiet", effect,
+                      note="effect alone", judged=False)  # fmt: skip
+
+
+def _day_row(one: reading.Explained) -> VerdictRow | None:
+    """The last 24 hours beside a baseline."""
+    effect = window_effect(one.day.js, one.day.smd, one.day.times_floor, True, None)
+    if effect is None or one.day.n < ENOUGH:
+        return None
+    return VerdictRow("24 h", one.comparison, baseline_label(one.baseline), one.base.n, one.day.n, "quiet", effect,
+                      note="effect alone", judged=False)  # fmt: skip
 
 
 def _effect(sight: Sight, signal: str, where: Slice, baseline: str, window: Window, index: int) -> Effect | None:
@@ -91,8 +117,9 @@ def _effect(sight: Sight, signal: str, where: Slice, baseline: str, window: Wind
 
 def _finding_row(sight: Sight, finding: Finding, baseline: str, number: str) -> VerdictRow:
     kind: CellKind = "finding" if finding.verdict == "finding" else "small"
+    stands = "24 h, " if finding.horizon == HORIZON else ""
     return VerdictRow(
-        f"since {figures.since(finding.since, sight.now)}", _comparison(sight, baseline), baseline.removeprefix("reference "),
+        f"{stands}since {figures.since(finding.since, sight.now)}", _comparison(sight, baseline), baseline_label(baseline),
         finding.reference_n, finding.n, kind, finding_effect(finding), Evidence(finding.evidence, finding.threshold), number,
     )  # fmt: skip
 
