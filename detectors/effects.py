@@ -117,10 +117,10 @@ def standardised_mean_difference(mean_b: Floats, var_b: Floats, mean_w: Floats) 
 def share_ratio(events_b: ArrayLike, total_b: ArrayLike, events_w: ArrayLike, total_w: ArrayLike) -> Floats:
     """The window's share of events over the baseline's (C,): 1 is no change.
 
-    Where either side has no event at all, half an event is added to both (Haldane and Anscombe), so that the ratio
-    stays finite. nan where a total is 0.
+    Where one side has no event at all, half an event is added to both (Haldane and Anscombe), so that the ratio
+    stays finite; where neither has one, nothing changed. nan where a total is 0.
     """
     a, n, b, m = (np.asarray(part, np.float64) for part in (events_b, total_b, events_w, total_w))
-    extra = np.where((a == 0) | (b == 0), 0.5, 0.0)
+    extra = np.where((a == 0) != (b == 0), 0.5, 0.0)
     ratio = divide(b + extra, m + 2 * extra) * divide(n + 2 * extra, a + extra)
-    return np.where((n > 0) & (m > 0), ratio, np.nan)
+    return np.where((n > 0) & (m > 0), np.where((a == 0) & (b == 0), 1.0, ratio), np.nan)

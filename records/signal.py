@@ -19,7 +19,7 @@ class Kind(IntEnum):
 class Signal:
     """One thing measured of every interaction.
 
-    `resolution` is the step, in `unit`, to which values are rounded before they are summed: sums of
+    `resolution` is the step, in `unit`, to which values are rounded before they are counted and summed: sums of
     rounded values are integers, so they are exact in any order up to 2**53 steps.
     Values outside [`low`, `high`] are counted as bad and never enter a distribution.
     `worse` says which direction harms: shares are then tested one-sided (statistics.md, section 4).

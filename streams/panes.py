@@ -203,7 +203,7 @@ def _code(columns: Columns) -> list[_Coded]:
     coded = []
     for name, values in columns.numeric.items():
         signal = columns.declared[name]
-        codes, keys = _factor(bucket_keys(values, signal.low, signal.high), scratch)
+        codes, keys = _factor(bucket_keys(values, signal.low, signal.high, signal.resolution), scratch)
         coded.append(_Coded(name, Kind.NUMERIC, signal.resolution, codes, keys, None, values))
     for name, flags in columns.boolean.items():
         coded.append(_Coded(name, Kind.BOOLEAN, 0.0, flags.astype(np.int32), np.array([0, 1])))

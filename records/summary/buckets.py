@@ -21,6 +21,9 @@ BAD = MISSING + 1
 OTHER = np.iinfo(np.int64).max
 """Reserved keys: no value, a value that cannot be, a category beyond those that are kept."""
 
+_EXACT = 2.0**52
+"""From so many steps on a double is whole anyway."""
+
 _BOUNDS = np.array([isqrt(isqrt(isqrt(isqrt(1 << (52 * SCALE + j))))) for j in range(SCALE + 1)]) / 2**52
 """The largest doubles that are not above 2**(j/16): a double is above one of them just where it is above the power."""
 _SLOTS = 2 * SCALE
@@ -44,7 +47,7 @@ def _key(x: float, bounds: NDArray[np.float64], below: NDArray[np.int64]) -> int
 
 @nb.njit(cache=True, nogil=True)
 def _keys(
-    values: NDArray[np.float64], low: float, high: float, bounds: NDArray[np.float64], below: NDArray[np.int64]
+    values: NDArray[np.float64], low: float, high: float, steps: float, bounds: NDArray[np.float64], below: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     out = np.empty(len(values), np.int64)
     small = np.empty(256, np.int64)
@@ -52,6 +55,8 @@ def _keys(
         small[v] = _key(float(v), bounds, below)
     for i in range(len(values)):
         x = values[i]
+        if abs(x) * steps < _EXACT:
+            x = np.rint(x * steps) / steps
         if x != x:
             out[i] = MISSING
         elif math.isinf(x) or x < low or x > high:
@@ -63,9 +68,16 @@ def _keys(
     return out
 
 
-def bucket_keys(values: NDArray[np.float64], low: float = -math.inf, high: float = math.inf) -> NDArray[np.int64]:
-    """Keys (n,) of values (n,): NaN is MISSING, infinities and what lies outside [low, high] are BAD."""
-    keys: NDArray[np.int64] = _keys(values, low, high, _BOUNDS, _BELOW)
+def bucket_keys(
+    values: NDArray[np.float64], low: float = -math.inf, high: float = math.inf, resolution: float = 0.0
+) -> NDArray[np.int64]:
+    """Keys (n,) of values (n,): NaN is MISSING, infinities and what lies outside [low, high] are BAD.
+
+    Values are rounded to whole steps of a `resolution` first, if there is one: noise below it would move a constant that lies
+    on a bucket's edge from one bucket to the next.
+    """
+    steps = 1 / resolution if resolution else math.inf
+    keys: NDArray[np.int64] = _keys(values, low, high, steps, _BOUNDS, _BELOW)
     return keys
 
 

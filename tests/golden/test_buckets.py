@@ -105,3 +105,21 @@ def test_edges_of_the_largest_and_smallest_values_are_finite() -> None:
 )
 def test_what_is_no_value_or_out_of_bounds_has_a_reserved_key(value: float, expected: int) -> None:
     assert bucket_keys(np.array([value]), 0.0, 10.0).tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("value", "resolution", "as_if"),
+    [
+        (4.0 + 1e-9, 1e-6, 4.0),
+        (4.0 - 1e-9, 1e-6, 4.0),
+        (4.0 + 1e-9, 0.0, math.nextafter(4.0, 5.0)),
+        (-2.0 - 1e-7, 1e-3, -2.0),
+        (0.1234, 1e-4, 0.1234),
+        (5e-324, 1e-6, 0.0),
+        (1e300, 1e-6, 1e300),
+        (math.inf, 1e-6, math.inf),
+        (math.nan, 1e-6, math.nan),
+    ],
+)
+def test_values_are_rounded_to_their_resolution_before_they_are_counted(value: float, resolution: float, as_if: float) -> None:
+    assert bucket_keys(np.array([value]), resolution=resolution).tolist() == bucket_keys(np.array([as_if])).tolist()

@@ -101,5 +101,6 @@ def test_histogram_effects_are_exact_on_the_same_cells() -> None:
 def test_means_and_shares_are_compared_in_plain_units() -> None:
     mean_b, var_b, mean_w = (np.array(part, float) for part in ([10, 5, 5, 0], [4, 0, 0, 1], [11, 5, 6, -2]))
     np.testing.assert_array_equal(effects.standardised_mean_difference(mean_b, var_b, mean_w), [0.5, 0.0, np.nan, -2.0])
-    ratio = effects.share_ratio([10, 100, 0, 50, 5], [1000, 1000, 1000, 1000, 0], [4, 5, 20, 0, 1], [100, 100, 1000, 999, 9])
-    np.testing.assert_allclose(ratio, [4.0, 0.5, 41.0, 0.5 / 50.5 * 1001 / 1000, np.nan])
+    base, now = ([10, 100, 0, 50, 0, 5], [1000, 1000, 1000, 1000, 1000, 0]), ([4, 5, 20, 0, 0, 1], [100, 100, 1000, 999, 9, 9])
+    ratio = effects.share_ratio(*base, *now)
+    np.testing.assert_allclose(ratio, [4.0, 0.5, 41.0, 0.5 / 50.5 * 1001 / 1000, 1.0, np.nan])

@@ -181,7 +181,7 @@ def test_a_value_that_cannot_be_is_counted_and_blinds_nothing(value: float, repe
     i = both.index("poison")
     assert both.n == repeat + 1 and np.isfinite(both.moments[i]).all()
     keys, counts = both.cells("poison")
-    good = bucket_keys(np.array([value, 2.0]))
+    good = bucket_keys(np.array([value, 2.0]), resolution=both.resolution[i])
     assert set(keys.tolist()) == {key for key in good.tolist() if key > BAD}
     assert counts.sum() == (repeat + 1 if np.isfinite(value) else 1)
     bad = both.counts.count[(both.counts.signal == i) & (both.counts.key == BAD)].sum()
