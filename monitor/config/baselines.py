@@ -41,8 +41,8 @@ def _moment(value: Any) -> int:
 
 
 def _shown(moment: int) -> str:
-    text = datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y-%m-%dT%H:%MZ")
-    return text.removesuffix("T00:00Z")
+    text = datetime.fromtimestamp(moment / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return text.removesuffix("T00:00:00Z")
 
 
 def _whole_hours(microseconds: int) -> int:

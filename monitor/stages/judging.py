@@ -162,7 +162,7 @@ class Judge:
         baselines, before = list(self.compared.baselines.values()), self.course.calibration
         since = start - longest(baselines)
         calibration = learn(
-            start, lambda: windows(c, self.application, since, start), self.compared.fixed, baselines,
+            start, lambda: windows(c, self.application, since, start), self.compared.panes(before), baselines,
             self.state.declaration, self.course.register, self._healthy, self.seasons.reader(c),
         )  # fmt: skip
         new = self.course.registry[self.stored :]

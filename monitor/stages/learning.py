@@ -28,6 +28,8 @@ FIRST_DAY = (24, 48, 96, 192)
 NEWCOMERS_AFTER = MINIMUM_WINDOWS * WINDOW
 """How long after the last learning newcomers are learned of, at the earliest."""
 _HOURS_KEPT = 48
+COMPLETE = "complete"
+"""The definition of a fixed period that is over."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,14 @@ class Compared:
     baselines: Mapping[str, Baseline]
     fixed: Mapping[str, Panes]
     versions: Mapping[str, int]
+
+    def panes(self, before: Calibration | None) -> dict[str, Panes]:
+        """Those panes; of a period as they were learned first, since it outlives what the store keeps of it."""
+        known = dict(self.fixed)
+        for part in before.parts if before else ():
+            if self.baselines[part.baseline].definition == COMPLETE:
+                known[part.baseline] = {**known.get(part.baseline, {}), part.slice: part.base}
+        return known
 
     def definitions(self, declared: Callable[[str], Signal], signals: Iterable[str]) -> dict[str, str]:
         """What the name of each baseline and signal stands for, as of now."""
@@ -62,7 +72,7 @@ def compared(c: Connection, application: str, config: ApplicationConfig, start: 
             definition = f"version {found.meta.version}"
         if span := over.get(baseline.name):
             fixed[baseline.name] = _hours_of(c, application, span.since, span.until)
-            definition = "complete"
+            definition = COMPLETE
         baselines[baseline.name] = baseline.compared(definition)
     return Compared(baselines, fixed, versions)
 
@@ -149,6 +159,11 @@ def scheduled(start: int, first: int, last: int) -> bool:
     if start // DAY > last // DAY and start - first >= FIRST_DAY[0] * WINDOW:
         return True
     return any(last < first + age * WINDOW <= start for age in FIRST_DAY)
+
+
+def kind(signal: Signal) -> object:
+    """Which signals resemble each other enough to borrow scores."""
+    return signal.kind, signal.family == "judged", signal.worse
 
 
 def redefined(calibration: Calibration, now: Mapping[str, str], registry: list[Subject]) -> list[int]:
