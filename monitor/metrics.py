@@ -138,6 +138,7 @@ class Metrics:
         self.lost = self._counter("plumbline_lost_records", "Records gone before they were taken in.", ("partition",))
         self.restarts = self._counter("plumbline_topic_restarts", "Topics that were created anew.", ("topic",))
         self.retries = self._counter("plumbline_store_retries", "Transactions that had to be run again.", ())
+        self.estimations = self._counter("plumbline_estimations", "Days compared over all signals.", ("outcome",))
         self.published = self._counter("plumbline_published_records", "Records sent to Kafka.", ("topic", "outcome"))
         self.batch_size = Histogram("plumbline_batch_interactions", "Interactions in a transaction.", (), BATCH_BUCKETS)
         self.batch_time = Histogram("plumbline_batch_seconds", "From records to panes.", (), SECONDS_BUCKETS)

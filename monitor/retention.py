@@ -7,7 +7,7 @@ long as today's traffic is; what belongs to people (texts, ids, refused lines) b
 from monitor.config.models import Config
 from monitor.metrics import Metrics
 from monitor.stages.keeping import STEPS, WINDOWS_KEPT
-from monitor.store import contents, counters, courses, dead_letters, feedback, ids, panes, words
+from monitor.store import contents, counters, courses, dead_letters, estimates, feedback, ids, panes, words
 from monitor.store.dialect import hold
 from monitor.store.engine import Store
 from records.window import HOUR, MINUTE, WINDOW
@@ -54,6 +54,7 @@ def _forget_application(store: Store, config: Config, metrics: Metrics, applicat
     with store.begin() as c:
         courses.delete_before(c, application, through - kept)
         words.delete_before(c, application, through - kept)
+        estimates.delete_before(c, application, through - kept)
     with store.begin() as c:
         feedback.delete_joined_before(c, application, through - min(kept, WINDOWS_KEPT))
     with store.begin() as c:

@@ -15,6 +15,7 @@ from monitor.api.app import now_us
 from monitor.api.health import Check
 from monitor.api.intake import Intake
 from monitor.config import Address, ConfigSource
+from monitor.estimating import Estimating
 from monitor.intake import LetterWriter
 from monitor.intake_kafka import KafkaIntake
 from monitor.judging import Judging
@@ -83,6 +84,9 @@ class Roles(Running):
         )
         announcer = Announcer(self.store, self._publisher, self.fail)
         parts.callback(announcer.stop, STOP_SECONDS)
+        estimating = Estimating(self.store, self.source, self.metrics)
+        parts.callback(estimating.stop, STOP_SECONDS)
+        estimating.start()
         judging = Judging(self.store, self.source, self.metrics, self.fail)
         parts.callback(judging.stop, STOP_SECONDS)
         self.worker = Worker(self._broker, self._partitions, self._topic_ids, self._worker_failed)

@@ -10,6 +10,7 @@ from monitor.api.app import now_us
 from monitor.api.health import Check
 from monitor.api.intake import Intake
 from monitor.config import Address, ConfigSource
+from monitor.estimating import Estimating
 from monitor.intake import Backlog, LetterWriter, LogIntake
 from monitor.outbox import Sender
 from monitor.pipeline import Pipeline
@@ -40,6 +41,9 @@ class Service(Running):
         self.metrics.lag.labels(partition=str(PARTITION)).set_function(self.backlog.lines)
         sender = Sender(self.store, self.source, self.metrics, self.fail)
         parts.callback(sender.stop, SENDER_SECONDS)
+        estimating = Estimating(self.store, self.source, self.metrics)
+        parts.callback(estimating.stop, SENDER_SECONDS)
+        estimating.start()
         runner = Runner(log, self.consumer, self.fail)
         parts.callback(self._drain, runner)
         appender = Appender(log, runner.wake)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from detectors.cells import NEVER_SEEN, OUT_OF_RANGE
 from detectors.episodes import TRAFFIC
+from detectors.estimation.statement import SIGNALS as OF_DAYS
 from monitor.config.models import ApplicationConfig, Config
 from monitor.metrics import Metrics
 from monitor.store import counters, courses, feedback, ids, panes, positions, slices
@@ -29,6 +30,7 @@ DERIVED = (
     Signal(OUT_OF_RANGE, Kind.BOOLEAN, "values out of the usual range", "quality", rise="values never seen before", worse="up"),
     Signal(NEVER_SEEN, Kind.BOOLEAN, "categories never seen before", "quality", rise="new categories", worse="up"),
     Signal(TRAFFIC, Kind.NUMERIC, "traffic", "traffic", unit="interactions", rise="more interactions"),
+    *OF_DAYS,
 )
 """Signals that no batch measures: they come from comparing panes."""
 FOREVER = 2**62

@@ -26,6 +26,7 @@ from monitor.config.base import LATER, Address, Model, is_loopback, parse_addres
 from monitor.config.baselines import Baseline, Comparison, Name, Slice
 from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero, format_duration
 from monitor.config.embedding import Embeddings, embeddings_or_none
+from monitor.config.estimation import Estimation, estimation_or_none
 from monitor.config.stream import Sasl, Tls, kafka_or_embedded, servers, tls_or_none
 from streams.broker import Broker
 
@@ -267,6 +268,7 @@ class Config(Model):
     content: Literal["digest", "redacted", "full"] = "digest"
     retention: Retention = Retention()
     deduplicate_within: Duration = HOUR
+    estimation: Annotated[Estimation | None, BeforeValidator(estimation_or_none)] = None
     applications: dict[Name, ApplicationConfig] = Field(default_factory=dict)
     alerts: Alerts = Alerts()
 

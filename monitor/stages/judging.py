@@ -16,12 +16,13 @@ from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.common_factor import Span
 from detectors.course import Budget, Course
 from detectors.episodes import TRAFFIC, Episodes, Source
+from detectors.estimation.statement import NAMES, Days
 from detectors.standing import HORIZON, Standing
 from monitor.stages import learning
 from monitor.stages.explaining import StoredPanes
 from monitor.stages.learning import Newcomers, Seasons, compared, windows
 from monitor.state import State
-from monitor.store import alerts, courses, findings, panes
+from monitor.store import alerts, courses, estimates, findings, panes
 from monitor.store.courses import Comparison
 from records.alert import Mark
 from records.finding import Finding
@@ -50,6 +51,7 @@ class Judge:
         self.newest = courses.newest_calibration(c, application)
         self.episodes = Episodes(application, state.declaration, self._source(c), self.seasons.reader(c))
         self.standing = Standing(application, state.declaration)
+        self.days = Days(application)
         self.sick: dict[str, _Stretch] = {}
         self.marks: Mapping[str, Mark] = {}
         first = courses.first(c, application)
@@ -85,12 +87,14 @@ class Judge:
             return []
         self.standing.stored = StoredPanes(c, self.application)
         changed = self.standing.update(self.course, self._source(c, HOUR), end, budget)
+        estimate = estimates.newest(c, self.application) if self.state.config().estimation else None
+        changed += self.days.update(estimate, end, budget, self.marks)
         findings.put(c, changed)
         return changed
 
     def lasting(self) -> list[Finding]:
         """All findings that are open."""
-        return [*self.episodes.lasting(), *self.standing.open.values()]
+        return [*self.episodes.lasting(), *self.standing.open.values(), *self.days.open.values()]
 
     def rewind(self, c: Connection, start: int, until: int, budget: Budget) -> list[Finding]:
         """Judge the windows from `start` to `until` again, with the calibrations that were in force; findings revised.
@@ -241,7 +245,9 @@ class Judge:
         self.marks = alerts.excused(c, self.application)
         if open_findings is None:
             lasting = findings.since(c, self.application, start - HISTORY)
-            self.standing.restore(self.course, [f for f in lasting if f.ended is None and f.horizon == HORIZON])
+            self.days.restore(lasting)
+            of_references = [f for f in lasting if f.ended is None and f.horizon == HORIZON and f.signal not in NAMES]
+            self.standing.restore(self.course, of_references)
             open_findings = [f for f in lasting if f.ended is None and f.horizon != HORIZON]
             self.sick = {f.id: stretch for f in lasting if (stretch := self._stretch(f)) is not None}
             called = [f for f in lasting if f.ended and self.marks.get(f.id) in ("false_alarm", "accepted")]

@@ -127,6 +127,8 @@ slices = Table(
     UniqueConstraint("application", "dimension", "code"),
 )
 
+estimates = Table("estimates", metadata, _key("application"), _integer_key("day"), _bytes("body"))
+
 words = Table("words", metadata, _key("application"), _key("word"), _integer("told_at"))
 
 counters = Table(

@@ -28,6 +28,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "nannyml": ("detectors/estimation",),
     "numba": ("records/", "signals/", "detectors/", "streams/"),
     "numpy": EVERYWHERE,
+    "pandas": ("detectors/estimation/worker.py",),
     "polars": ("records/", "signals/", "streams/", "monitor/"),
     "prometheus_client": ("monitor/metrics.py", "monitor/api/"),
     "pydantic": ("monitor/config/",),

@@ -22,11 +22,11 @@ def test_every_block_passes_config_check(block: str, tmp_path: Path, capsys: pyt
 
 
 def test_all_blocks_are_found() -> None:
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
 
 
 def test_every_key_has_its_row() -> None:
     rows = re.findall(r"^\| `([^`]+)` \| ", DOC.read_text(encoding="utf-8"), re.MULTILINE)
     assert [key for key in KEYS if key not in rows] == []
-    sections = {"applications.<name>.baselines", "applications.<name>.embeddings", "alerts.rules", "tls"}
+    sections = {"applications.<name>.baselines", "applications.<name>.embeddings", "alerts.rules", "tls", "estimation"}
     assert [row for row in rows if row not in KEYS and row not in sections and not row.startswith("PLUMBLINE_")] == []
