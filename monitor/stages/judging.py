@@ -262,14 +262,10 @@ class Judge:
             self._catch_up(c, calibration, start)
         rows = courses.rows(c, self.application, start - HISTORY, start)
         self.course.restore(decode_window(row) for _, row in rows)
-        if calibration is not None:
-            for row, at in calibration.restarts.items():
-                self.course.history.forget(np.array([row]), -EVER, at)
-            if (earliest := self.course.earliest(calibration.start)) is not None:
-                older = windows(c, self.application, min(earliest, calibration.start), calibration.start)
-                self.course.inherit(older, self.seasons.reader(c), self._healthy)
-        for row, since, ended in self.sick.values():
-            self.course.history.forget(np.array([row]), since, ended)
+        if calibration is not None and (earliest := self.course.earliest(calibration.start)) is not None:
+            older = windows(c, self.application, min(earliest, calibration.start), calibration.start)
+            self.course.inherit(older, self.seasons.reader(c), self._healthy)
+        self._forget_scores()
         self.episodes.restore(self.course, open_findings)
 
     def _catch_up(self, c: Connection, calibration: Calibration, start: int) -> None:
@@ -304,10 +300,16 @@ class Judge:
         older = [*courses.rows(c, self.application, start - HISTORY, until - HISTORY),
                  *courses.rows(c, self.application, forgotten, start)]  # fmt: skip
         self.course.rewind(last, (decode_window(row) for _, row in older))
-        for sick, since, ended in self.sick.values():
-            self.course.history.forget(np.array([sick]), since, ended)
+        self._forget_scores()
         self.episodes.restore(self.course, open_then)
         return open_then
+
+    def _forget_scores(self) -> None:
+        """Those that nothing is ranked among: of stretches that were not healthy, and of what was defined anew since."""
+        for row, since, ended in self.sick.values():
+            self.course.history.forget(np.array([row]), since, ended)
+        for row, at in self.course.calibration.restarts.items() if self.course.calibration else ():
+            self.course.history.forget(np.array([row]), -EVER, at)
 
     def _last(self, c: Connection, start: int) -> Window | None:
         """The window judged before `start`: mostly the one next to it, an older one after a long silence."""
