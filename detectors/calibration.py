@@ -310,7 +310,7 @@ def learn(
             light = without_text(pane)
             for length, held in gathered.items():
                 if at >= start - length:
-                    held.setdefault(where, Accumulator()).add(light)
+                    held.setdefault(where, Accumulator(commonest=True)).add(light)
     everything = gathered[longest(baselines)]
     past = {length: {w: gone.total() for w, gone in held.items()} for length, held in gathered.items()}
     known = sorted(w for w, gone in everything.items() if gone.added >= MINIMUM_WINDOWS)

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Floats, divide
 
+BURST = 10.0
+"""So many times the usual number of a window's values, and no more, count of one window."""
+
 
 @dataclass(slots=True)
 class WobbleSums:
@@ -49,19 +52,21 @@ class WobbleSums:
     ) -> None:
         """Add one window of each comparison: counts (C, K), and the number, sum and sum of squares of values (C,).
 
-        Where `include` (C,) is false, or a window is empty, nothing is added.
+        Where `include` (C,) is false, or a window is empty, nothing is added. One that holds more than BURST times what those
+        before it held on average weighs as BURST of them: a minute of a flood would be the baseline for a week.
         """
         counts = np.ascontiguousarray(counts, np.float64)
-        _add_cells(counts, include, self.windows, self.total, self.cells, self.outer)
+        weight = np.minimum(1.0, BURST * divide(divide(self.total, self.windows, np.inf), counts.sum(axis=1), np.inf))
+        _add_cells(counts * weight[:, None], include, self.windows, self.total, self.cells, self.outer)
         with_values = include & (value_count > 0)
-        number = np.where(with_values, value_count, 0.0)
-        total = np.where(with_values, value_total, 0.0)
+        number = np.where(with_values, value_count * weight, 0.0)
+        total = np.where(with_values, value_total * weight, 0.0)
         self.mean_windows += with_values
         self.mean_count += number
         self.mean_sum += total
         with np.errstate(over="ignore", invalid="ignore"):
             self.mean_square += divide(total, number, 0.0) * total
-            self.value_square += np.where(with_values, value_square, 0.0)
+            self.value_square += np.where(with_values, value_square * weight, 0.0)
 
     def __iadd__(self, other: "WobbleSums") -> "WobbleSums":
         for field in fields(self):

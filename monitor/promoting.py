@@ -41,7 +41,7 @@ def promote(c: Connection, application: str, name: str, since: int, until: int, 
     gathered: dict[tuple[str, str], Accumulator] = {}
     for step, first, last in _pieces(start, end):
         for key, blob in panes.between(c, application, step, first, last):
-            gathered.setdefault((key.dimension, key.value), Accumulator()).add(without_text(decode_pane(blob)))
+            gathered.setdefault((key.dimension, key.value), Accumulator(commonest=True)).add(without_text(decode_pane(blob)))
     whole = {where: held.total() for where, held in gathered.items()}
     if ("", "") not in whole:
         asked = f"{clock(since)} and {clock(until)}"

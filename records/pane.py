@@ -112,8 +112,9 @@ def _paired(a: Pane, b: Pane) -> tuple[Pane, Pane, NDArray[np.float64]]:
     return a, b, np.where(both, np.minimum(a.resolution, b.resolution), either)
 
 
-def merge(a: Pane, b: Pane) -> Pane:
-    """The pane of everything that either holds."""
+def merge(a: Pane, b: Pane, commonest: bool = False) -> Pane:
+    """The pane of everything that either holds; with the `commonest` categories where there are too many, which makes the order
+    of merging matter."""
     if not a.names and not a.n:
         return b
     if not b.names and not b.n:
@@ -125,7 +126,7 @@ def merge(a: Pane, b: Pane) -> Pane:
     moments[:, :LOW] = x[:, :LOW] + y[:, :LOW]
     moments[:, LOW] = np.minimum(x[:, LOW], y[:, LOW])
     moments[:, HIGH] = np.maximum(x[:, HIGH], y[:, HIGH])
-    counts = cap_categories(add_counts(a.counts, b.counts), kinds == Kind.CATEGORICAL)
+    counts = cap_categories(add_counts(a.counts, b.counts), kinds == Kind.CATEGORICAL, commonest)
     labels = a.labels if a.labels == b.labels else _kept_labels({**a.labels, **b.labels}, counts, kinds)
     return Pane(a.n + b.n, a.names, kinds, resolution, moments, counts, labels, merge_samples(a.sample, b.sample))
 
@@ -135,18 +136,22 @@ def _kept_labels(labels: dict[int, str], counts: Counts, kinds: NDArray[np.uint8
     return {key: label for key, label in labels.items() if key in keys}
 
 
-def merge_all(panes: Iterable[Pane]) -> Pane:
+def merge_all(panes: Iterable[Pane], commonest: bool = False) -> Pane:
     """Merge any number of panes, pairwise in a tree: the cost grows with what is different, not with how many there are."""
     row = list(panes)
     while len(row) > 1:
-        row = [merge(*row[i : i + 2]) if i + 1 < len(row) else row[i] for i in range(0, len(row), 2)]
+        row = [merge(row[i], row[i + 1], commonest) if i + 1 < len(row) else row[i] for i in range(0, len(row), 2)]
     return row[0] if row else EMPTY
 
 
 class Accumulator:
-    """Merges panes as they come, in a tree: n of them cost O(log n) memory and O(n log n) work."""
+    """Merges panes as they come, in a tree: n of them cost O(log n) memory and O(n log n) work.
 
-    def __init__(self) -> None:
+    A baseline is made of the `commonest` categories: those that one flood of new values brings would crowd out all others.
+    """
+
+    def __init__(self, commonest: bool = False) -> None:
+        self._commonest = commonest
         self._row: list[tuple[int, Pane]] = []
         self.added = 0
 
@@ -154,11 +159,11 @@ class Accumulator:
         self.added += 1
         size = 1
         while self._row and self._row[-1][0] == size:
-            pane, size = merge(self._row.pop()[1], pane), 2 * size
+            pane, size = merge(self._row.pop()[1], pane, self._commonest), 2 * size
         self._row.append((size, pane))
 
     def total(self) -> Pane:
-        return merge_all(pane for _, pane in reversed(self._row))
+        return merge_all((pane for _, pane in reversed(self._row)), self._commonest)
 
 
 def without_text(pane: Pane) -> Pane:

@@ -68,8 +68,8 @@ def subtract_counts(a: Counts, b: Counts) -> Counts:
     return Counts(*_combine(a.signal, a.key, a.count, b.signal, b.key, b.count, -1))
 
 
-def cap_categories(counts: Counts, categorical: NDArray[np.bool_]) -> Counts:
-    """Fold categories beyond the CATEGORIES smallest keys of each categorical signal into OTHER."""
+def cap_categories(counts: Counts, categorical: NDArray[np.bool_], commonest: bool = False) -> Counts:
+    """Fold categories beyond the CATEGORIES smallest keys (or the commonest) of each categorical signal into OTHER."""
     if len(counts.signal) <= CATEGORIES:
         return counts
     sizes = np.bincount(counts.signal, minlength=len(categorical))
@@ -77,6 +77,9 @@ def cap_categories(counts: Counts, categorical: NDArray[np.bool_]) -> Counts:
         return counts
     starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     rank = np.arange(len(counts.signal)) - starts[counts.signal]
+    if commonest:
+        order = np.lexsort((counts.key, -counts.count, counts.signal))
+        rank[order] = rank.copy()
     folded = categorical[counts.signal] & (rank >= CATEGORIES)
     kept = ~folded
     extra = np.bincount(counts.signal[folded], weights=counts.count[folded], minlength=len(categorical))

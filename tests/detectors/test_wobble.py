@@ -38,6 +38,14 @@ def test_empty_and_excluded_windows_add_nothing() -> None:
     assert_equal(sums, WobbleSums.empty(2, 3))
 
 
+def test_a_flood_weighs_as_ten_usual_windows() -> None:
+    usual, flood = np.array([[30.0, 20.0, 50.0]]), np.array([[0.0, 0.0, 100_000.0]])
+    sums = sums_of(np.stack([usual] * 40 + [flood]))
+    np.testing.assert_allclose(sums.cells, 40 * usual + flood / 100)
+    again = sums_of(np.stack([flood, usual, 9 * usual]))
+    np.testing.assert_allclose(again.cells, flood + 10 * usual)
+
+
 def test_iid_windows_have_no_wobble_and_wobbling_ones_have_theirs() -> None:
     """Shares p_i exp(z a_i) with z of sd w: to first order the whitened covariance is w^2 along sqrt(p) (a - p.a)."""
     rng = np.random.default_rng(1)

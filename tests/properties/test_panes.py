@@ -11,6 +11,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from records.columns import Columns
 from records.errors import StoreError
@@ -19,7 +20,7 @@ from records.pane import EMPTY, HIGH, LOW, SQUARE, TOTAL, Accumulator, Pane, mer
 from records.pane_codec import VERSION, decode_pane, encode_pane
 from records.signal import Kind
 from records.summary.buckets import BAD, OTHER, bucket_keys
-from records.summary.counts import CATEGORIES
+from records.summary.counts import CATEGORIES, Counts, add_counts, cap_categories
 from records.summary.sample import SAMPLE_SIZE
 from streams.panes import fold, group_rows
 from tests.properties.batches import POISON, STEP, Row, batches, bits, fold_rows, pane_of
@@ -73,6 +74,23 @@ def test_any_tree_of_any_order_is_the_pane_of_all_rows_at_once(rows: list[Row], 
         assert bits(merged) == bits(whole)
         close(merged, whole, rows)
     assert accumulator.added == len(panes)
+
+
+def test_a_flood_of_new_categories_leaves_a_baseline_its_commonest() -> None:
+    usual, flood = Counts(*entries({7: 50, 9: 40})), Counts(*entries({100 + i: 1 for i in range(400)} | {OTHER: 9_600}))
+    both = add_counts(usual, flood)
+    kept = cap_categories(both, np.array([True]), commonest=True)
+    assert len(kept.key) == CATEGORIES and kept.count.sum() == both.count.sum() == 10_090
+    assert {7, 9, 100, OTHER} < set(kept.key.tolist())
+    crowded = Counts(*entries(dict.fromkeys(range(300), 1) | {10_000: 50}))
+    assert 10_000 not in cap_categories(crowded, np.array([True])).key
+    assert 10_000 in cap_categories(crowded, np.array([True]), commonest=True).key
+
+
+def entries(counts: dict[int, int]) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:
+    """One signal's entries."""
+    keys = np.array(sorted(counts), np.int64)
+    return np.zeros(len(keys), np.int32), keys, np.array([counts[key] for key in keys.tolist()], np.int64)
 
 
 @given(batches(), st.integers(0, 99))
