@@ -6,7 +6,7 @@ ESTIMATION := $(VENV)/estimation
 PORT ?= 4000
 SEED ?= 1
 
-.PHONY: help install demo test test-faults lint bench bench-rates bench-scenarios screenshots clean
+.PHONY: help install demo test test-faults lint bench bench-rates bench-month bench-many bench-scenarios screenshots clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -53,6 +53,12 @@ bench: install  ## speed, as ratios within one run
 
 bench-rates: install  ## false alarms and delays on simulated streams
 	$(BIN)/python -m bench.rates
+
+bench-month: install  ## 30 simulated days of clean traffic: alarms against the budget, CPU, memory, disk
+	$(BIN)/python -m bench.month
+
+bench-many: install  ## 100,000 comparisons of one window, and their state
+	$(BIN)/python -m bench.many
 
 bench-scenarios: install  ## real data through the real pipeline
 	$(BIN)/python -m bench.scenarios

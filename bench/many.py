@@ -142,6 +142,7 @@ def judged(course: Course, rng: np.random.Generator, slices: int, passes: int, c
         clock.time("  effects, once of two times", effects, base, traits, now)
         clock.time("a window joins the baseline", calibration.extend, start, now, healthy)
         clock.time("once an hour: the wobble anew", calibration.refresh)
+    clock.time(f"once a day: the dependence of {size:,}", course.history.measure, START)
 
 
 def stored(course: Course, store: Store, passes: int, clock: Clock) -> dict[str, int]:
@@ -149,9 +150,10 @@ def stored(course: Course, store: Store, passes: int, clock: Clock) -> dict[str,
     window, calibration = course.last, course.calibration
     assert window is not None and calibration is not None
 
-    def write(put: Callable[..., None], blob: bytes) -> None:
+    def write(row: bytes, blob: bytes) -> None:
         with store.begin() as c:
-            put(c, APPLICATION, window.start, *((1, blob) if put is courses.put_row else (blob,)))
+            courses.put_row(c, APPLICATION, window.start, 1, row)
+            courses.put_calibration(c, APPLICATION, window.start, blob)
 
     def read() -> tuple[bytes, bytes]:
         with store.read() as c:
@@ -163,7 +165,7 @@ def stored(course: Course, store: Store, passes: int, clock: Clock) -> dict[str,
     for _ in range(passes):
         row = clock.time("write: a window's row, bytes", encode_window, window)
         blob = clock.time("write: a calibration, bytes", encode_calibration, calibration, course.history)
-        clock.time("write: both into SQLite", lambda: (write(courses.put_row, row), write(courses.put_calibration, blob)))
+        clock.time("write: both into SQLite", write, row, blob)
         clock.time("read: both from SQLite", read)
         clock.time("read: a window's row", decode_window, row)
         clock.time(f"read: {AGAIN} windows' scores", _remember, History(), row, len(course.registry))
