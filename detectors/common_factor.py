@@ -2,7 +2,8 @@
 
 Single thresholds rest on a bound that a stream may bend. What luck really reached lately, in units of the thresholds,
 has an exponential tail; extended to one alarm in the budget's time it gives the factor g (statistics.md, section 6).
-Sources: Page 1954 (excursions of a CUSUM between its zeros); Pickands 1975 (mean excess of the largest values).
+Sources: Page 1954 (excursions of a CUSUM between its zeros); Pickands 1975 (mean excess of the largest values); Leadbetter
+1983, Davison and Smith 1990 (extremes that come in clusters are worth one observation each).
 """
 
 from collections.abc import Iterable
@@ -17,44 +18,52 @@ from records.window import DAY, HOUR, WINDOW
 
 LARGEST = 20
 """Maxima whose mean excess over the next one is the scale of the tail."""
-LIVED = 14 * DAY
-"""How far back maxima count, microseconds of event time."""
+LIVED = 28 * DAY
+"""How far back maxima count, microseconds of event time: twice as far as scores, since few maxima are large."""
+APART = 3 * HOUR
+"""Maxima closer than this in time have one cause, as those of comparisons that move together."""
 Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """The largest maxima of c/h (at most LARGEST + 1, descending), and how much was lived for them, in comparison-days.
+    """The largest maxima of c/h (M, 2), their height and when it was reached, at most LARGEST + 1 of them, the highest
+    first; and how much was lived for them, in comparison-days.
 
     Merging pools, in any order, gives the pool of everything: of other hours, days and applications.
     """
 
-    heights: Floats
+    maxima: Floats
     lived: float
 
     @classmethod
-    def of(cls, heights: Floats, lived: float) -> "Pool":
-        return cls(np.sort(heights)[::-1][: LARGEST + 1], lived)
+    def of(cls, heights: Floats, at: NDArray[np.int64], lived: float) -> "Pool":
+        order = np.lexsort((at, -heights))[: LARGEST + 1]
+        return cls(np.stack([heights[order], at[order].astype(np.float64)], axis=1), lived)
 
 
-NOTHING = Pool(np.empty(0), 0.0)
+NOTHING = Pool(np.empty((0, 2)), 0.0)
 
 
 def merge(pools: Iterable[Pool]) -> Pool:
     every = [NOTHING, *pools]
-    return Pool.of(np.concatenate([pool.heights for pool in every]), float(sum(pool.lived for pool in every)))
+    maxima = np.concatenate([pool.maxima for pool in every])
+    return Pool.of(maxima[:, 0], maxima[:, 1].astype(np.int64), float(sum(pool.lived for pool in every)))
 
 
 def factor(pool: Pool, comparisons: int, at_most: float, period_days: float) -> float:
-    """g = u + e (1 + 1/sqrt(20)) ln(20 / days lived x period / at_most), at least 1; 1 while fewer than 21 maxima are known.
+    """g = u + e (1 + 1/sqrt(m)) ln(20 / days lived x period / at_most), at least 1; 1 while fewer than 21 maxima are known.
 
-    u is the 21st largest maximum, e the mean excess of the 20 above it, stretched by its standard error; the days lived
-    are the pool's comparison-days over the `comparisons` that share the budget `at_most` per period now.
+    u is the 21st largest maximum, e the mean excess of the 20 above it, stretched by its standard error: m of the 20 are
+    APART in time, so that many are evidence of their own. The days lived are the pool's comparison-days over the
+    `comparisons` that share the budget `at_most` per period now.
     """
-    if len(pool.heights) <= LARGEST or not comparisons:
+    if len(pool.maxima) <= LARGEST or not comparisons:
         return 1.0
-    u = pool.heights[LARGEST]
-    excess = (pool.heights[:LARGEST] - u).mean() * (1 + 1 / np.sqrt(LARGEST))
+    heights, at = pool.maxima.T
+    independent = 1 + int((np.diff(np.sort(at[:LARGEST])) > APART).sum())
+    u = heights[LARGEST]
+    excess = (heights[:LARGEST] - u).mean() * (1 + 1 / np.sqrt(independent))
     expected = LARGEST * comparisons / pool.lived * period_days
     return max(1.0, float(u + excess * np.log(expected / at_most)))
 
@@ -78,21 +87,18 @@ class Peaks:
         self.height, self.at = np.pad(self.height, (0, more)), np.pad(self.at, (0, more))
         starts = start + np.arange(len(ratio)) * WINDOW
         heights, at = _follow(np.ascontiguousarray(ratio), starts, self.height, self.at)
-        self._pool(at, heights, np.zeros(len(at)))
-        self._pool(starts, np.empty(0), (~np.isnan(ratio)).sum(axis=1) * (WINDOW / DAY))
+        lived = (~np.isnan(ratio)).sum(axis=1) * (WINDOW / DAY)
+        reached, passed = at // HOUR * HOUR, starts // HOUR * HOUR
+        for hour in np.union1d(reached, passed).tolist():
+            mine = reached == hour
+            new = Pool.of(heights[mine], at[mine], float(lived[passed == hour].sum()))
+            self.hours[hour] = merge([self.hours.get(hour, NOTHING), new])
         oldest = int(starts[-1]) - LIVED - DAY
         for hour in [hour for hour in self.hours if hour < oldest]:
             del self.hours[hour]
 
-    def _pool(self, at: NDArray[np.int64], heights: Floats, lived: Floats) -> None:
-        which = at // HOUR * HOUR
-        for hour in np.unique(which).tolist():
-            mine = which == hour
-            new = Pool.of(heights[mine] if len(heights) else heights, float(lived[mine].sum()))
-            self.hours[hour] = merge([self.hours.get(hour, NOTHING), new])
-
     def pool(self, until: int, spoilt: Iterable[Span] = ()) -> Pool:
-        """The maxima of the last 14 days before `until`, those still running with what they have reached so far.
+        """The maxima of the last 28 days before `until`, those still running with what they have reached so far.
 
         Hours that touch a `spoilt` span (from, to: the incidents of the application that nobody called false) count
         neither with their maxima nor as lived.
@@ -105,8 +111,8 @@ class Peaks:
 
         pools = [pool for hour, pool in self.hours.items() if counts(hour)]
         hours = self.at // HOUR * HOUR
-        known = np.isin(hours, [hour for hour in np.unique(hours).tolist() if counts(hour)])
-        return merge([*pools, Pool.of(self.height[known & (self.height > 0)], 0.0)])
+        known = np.isin(hours, [hour for hour in np.unique(hours).tolist() if counts(hour)]) & (self.height > 0)
+        return merge([*pools, Pool.of(self.height[known], self.at[known], 0.0)])
 
 
 @nb.njit(cache=True, nogil=True)

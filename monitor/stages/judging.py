@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from detectors.calibration import Calibration, Panes, Slice, Subject, learn, longest
 from detectors.calibration_codec import decode_calibration, encode_calibration
-from detectors.common_factor import Span
+from detectors.common_factor import LIVED, Span
 from detectors.course import Budget, Course
 from detectors.episodes import TRAFFIC, Episodes, Source
 from detectors.estimation.statement import NAMES, Days
@@ -203,7 +203,7 @@ class Judge:
 
     def _incidents(self, c: Connection, start: int) -> list[Span]:
         """When the application had findings lately that nobody called false."""
-        lately = findings.since(c, self.application, start - HISTORY)
+        lately = findings.since(c, self.application, start - LIVED)
         real = [f for f in lately if f.verdict == "finding" and f.horizon != HORIZON and self.marks.get(f.id) != "false_alarm"]
         return [(f.since, f.ended or EVER) for f in real]
 

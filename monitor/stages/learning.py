@@ -21,7 +21,7 @@ from records.pane import Accumulator, Pane, without_text
 from records.pane import merge as merge_panes
 from records.pane_codec import decode_pane
 from records.signal import Signal
-from records.window import DAY, HOUR, WINDOW, decode_window
+from records.window import DAY, HOUR, WINDOW, Code, decode_window
 
 FIRST_DAY = (24, 48, 96, 192)
 """Windows after which the baseline of a new application is learned anew; from then on once a day."""
@@ -173,14 +173,15 @@ def redefined(calibration: Calibration, now: Mapping[str, str], registry: list[S
 
 
 def luck(c: Connection, application: str, start: int, incidents: Iterable[Span]) -> Pool:
-    """The largest evidence of the last 14 days over its threshold, of all applications; this one's is stored for the others."""
+    """The largest evidence of the last 28 days over its threshold, of all applications; this one's is stored for the others."""
     peaks = Peaks()
     for at, blob in courses.rows(c, application, start - LIVED - DAY, start):
         window = decode_window(blob)
         with np.errstate(invalid="ignore"):
             ratio = window.evidence / window.threshold * window.factor
+        ratio[window.verdict == Code.SMALL] = np.nan  # a small change that lasts is no luck
         peaks.add(at, ratio[None, :].astype(np.float64))
     own = peaks.pool(start, incidents)
-    courses.put_peaks(c, application, own.lived, own.heights.tobytes())
-    others = [Pool(np.frombuffer(heights), lived) for lived, heights in courses.other_peaks(c, application)]
+    courses.put_peaks(c, application, own.lived, own.maxima.tobytes())
+    others = [Pool(np.frombuffer(maxima).reshape(-1, 2), lived) for lived, maxima in courses.other_peaks(c, application)]
     return merge([own, *others])

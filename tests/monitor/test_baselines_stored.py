@@ -136,14 +136,14 @@ def test_a_mark_counts_after_a_restart_as_it_did_before(store: Store, tmp_path: 
 
 
 def test_luck_of_another_application_raises_the_thresholds_of_this_one(store: Store) -> None:
-    heights = np.linspace(2.0, 0.9, 21)
+    maxima = np.stack([np.linspace(2.0, 0.9, 21), np.arange(21.0)], axis=1)
     with store.begin() as c:
-        courses.put_peaks(c, "another", 30.0, heights.tobytes())
+        courses.put_peaks(c, "another", 30.0, maxima.tobytes())
     pipe = pipeline(store, CONFIG)
     feed(pipe, records(windows(60)))
     calibration = pipe.verdicts.judges[APPLICATION].course.calibration
     assert calibration is not None
-    assert calibration.pool.heights[0] == 2.0
+    assert calibration.pool.maxima[0, 0] == 2.0
     assert calibration.pool.lived > 30.0
     last = judged(store)[max(judged(store))]
     assert last.factor > 1
