@@ -41,7 +41,8 @@ START = 1_790_000_000_000_000 // DAY * DAY
 
 
 class Outcome(NamedTuple):
-    """What a run raised: whether anything was found after the change, by what, after how many interactions; alerts in all."""
+    """What a run raised: whether anything was found after the change, by what, after how many interactions, and what the
+    first alert said; alerts in all."""
 
     scenario: str
     seed: int
@@ -49,6 +50,7 @@ class Outcome(NamedTuple):
     found: bool
     signals: list[str]
     interactions: int
+    said: str
     alerts: list[str]
 
 
@@ -128,10 +130,14 @@ def _outcome(store: Store, name: str, seed: int, null: bool) -> Outcome:
         fired = [alert for alert in alerts.query(c, limit=500)[0] if alert.fired_at is not None]
         found = [f for f in findings.since(c, "scenario", 0) if f.verdict == "finding" and f.window.end > change]
     real = [alert for alert in fired if (alert.fired_at or 0) > change]
-    first = min(((alert.fired_at or 0) - change for alert in real), default=0)
+    first = min(real, key=lambda alert: alert.fired_at or 0, default=None)
+    delay = (first.fired_at or 0) - change if first else 0
+    words = [word for f in found if first and f.id in first.findings for word in f.reasons.risen[:3]]
+    more = f" More often: {', '.join(dict.fromkeys(w.word for w in words))}." if words else ""
+    said = first.sentence + more if first else ""
     ranked = sorted((f for f in found if any(f.id in alert.findings for alert in real)), key=lambda f: -f.times_floor)
     signals = list(dict.fromkeys(f.signal for f in ranked))
-    return Outcome(name, seed, null, bool(real), signals, first // WINDOW * ROWS, [alert.sentence for alert in fired])
+    return Outcome(name, seed, null, bool(real), signals, delay // WINDOW * ROWS, said, [alert.sentence for alert in fired])
 
 
 def main() -> None:
@@ -149,13 +155,15 @@ def main() -> None:
         for outcome in pool.map(run, *zip(*drifts, *nulls, strict=True)):
             outcomes.append(outcome)
             print(f"{len(outcomes)} of {len(drifts) + len(nulls)} runs", end="\r", file=sys.stderr)
-    print("| scenario | found | signals that say so most | interactions until the alert, median |")
-    print("|---|---|---|---|")
+    print(
+        "| scenario | found | signals that say so most | interactions until the alert, median | what the first run's alert says |"
+    )
+    print("|---|---|---|---|---|")
     for name in dict.fromkeys(name for name, *_ in drifts):
         mine = [o for o in outcomes if o.scenario == name and not o.null]
         delays = [o.interactions for o in mine if o.found]
         delay = f"{np.median(delays):.0f}" if delays else "-"
-        print(f"| {name} | {len(delays)} of {len(mine)} | {', '.join(mine[0].signals[:4])} | {delay} |")
+        print(f"| {name} | {len(delays)} of {len(mine)} | {', '.join(mine[0].signals[:4])} | {delay} | {mine[0].said} |")
     silent = [o for o in outcomes if o.null]
     raised = [(o.scenario, o.seed, sentence) for o in silent for sentence in o.alerts]
     print(f"\n{len(silent)} null runs: {len(raised)} alerts")
