@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from detectors.calibration import Calibration, Subject
 from detectors.calibration_codec import decode_calibration
+from detectors.course import Course
 from detectors.history import History
 from monitor.config.models import ApplicationConfig
 from monitor.reading.kept import Kept
+from monitor.stages.learning import kind
 from monitor.state import DERIVED
 from monitor.store import courses
 from monitor.store.courses import Comparison
@@ -24,10 +28,12 @@ _kept = Kept(16)
 
 
 class Known(NamedTuple):
-    """A calibration, and what was measured of the history that was known then (no scores)."""
+    """A calibration, what was measured of the history that was known then (no scores), and whose scores each comparison of
+    the registry (R,) borrows while it has too few."""
 
     calibration: Calibration
     history: History
+    lender: NDArray[np.int64]
 
 
 def declaration(name: str) -> Signal:
@@ -42,11 +48,13 @@ def calibration(
     blob = courses.calibrations(c, application, now - WINDOW)
     if blob is None:
         return None
-    rows = {Subject(row.dimension, row.value, row.signal, row.baseline): row.index for row in registry}
+    subjects = [Subject(row.dimension, row.value, row.signal, row.baseline) for row in registry]
+    rows = {subject: i for i, subject in enumerate(subjects)}
     baselines = {baseline.name: baseline.compared() for baseline in config.baselines}
 
     def read() -> Known:
         history = History()
-        return Known(decode_calibration(blob, declaration, rows.__getitem__, baselines, history), history)
+        learned = decode_calibration(blob, declaration, rows.__getitem__, baselines, history)
+        return Known(learned, history, Course(subjects, lambda name: kind(declaration(name))).parent)
 
     return _kept.get((application, len(registry), tuple(baselines), hash(blob)), read)

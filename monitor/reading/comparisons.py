@@ -15,13 +15,15 @@ from monitor.reading.budget import Budget, budget
 from monitor.reading.calibrations import Known, calibration
 from monitor.reading.courses import windows
 from monitor.reading.healthy import Stretch, healthy, spoilt
-from monitor.reading.stretches import Effects, beside, merged, places
-from monitor.store import courses, findings, references
+from monitor.reading.stretches import Effects, beside, moving_base, places, reader
+from monitor.store import courses, findings
 from monitor.store.courses import Comparison
 from records.finding import Finding
-from records.pane import Pane, merge_all
+from records.pane import Pane
 from records.window import DAY, HOUR, WINDOW, Code, Window
 
+VERSION = "version "
+"""How a calibration tells which version of a reference it was learned with."""
 Change = Literal["since_launch", "newly", "since_launch_and_newly"]
 
 
@@ -37,21 +39,29 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True):
     share: float
 
 
+class Lender(msgspec.Struct, frozen=True, kw_only=True):
+    """A comparison that lends its windows: of all traffic, or of another signal of the same kind."""
+
+    signal: str
+    baseline: str
+
+
 class Past(msgspec.Struct, frozen=True, kw_only=True):
     """The healthy `windows` that scores are ranked among, since `since`, of which a verdict `needs` so many: 20 v, for
-    neighbours repeat each other. `by_day`: only those of the same time of day. `borrowed`: until there are enough, those of
-    all traffic stand in."""
+    neighbours repeat each other. `by_day`: only those of the same time of day. `lender`: whose windows stand in until there
+    are enough."""
 
     windows: int
     needs: int
     v: float
     by_day: bool
-    borrowed: bool
+    lender: Lender | None
     since: int | None
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
-    """The baseline: `version` of a reference, `n` values in it, learned at `learned` from so many healthy `windows`."""
+    """The baseline: `version` of a reference, `n` values in it (of the last 24 hours, where it moves with every window);
+    what it was learned of: so many healthy `windows` before `learned`."""
 
     version: int | None
     n: int
@@ -130,10 +140,11 @@ class _Explaining:
     ):  # fmt: skip
         self.c, self.application, self.known, self.window, self.shared = c, application, known, window, shared
         self.kinds = {b.name: b.comparison for b in config.application(application).baselines}
+        self.registry = registry
         self.index = {(row.dimension, row.value, row.signal, row.baseline): row.index for row in registry}
-        newest = {v.name: v.version for v in reversed(references.list_(c, application))}
-        self.versions = {b.name: newest.get(b.reference or "") for b in config.application(application).baselines}
+        self.read = reader(c, application)
         self.open = [f for f in findings.since(c, application, window.start) if f.ended is None and f.verdict == "finding"]
+        self.moving = frozenset(known.calibration.moving.tolist())
         self.parts = {(part.slice, part.baseline): (part, first) for part, first in places(known.calibration)}
         self.days: dict[Slice, Pane] = {}
         self.effects: dict[tuple[Slice, str], Effects] = {}
@@ -158,50 +169,66 @@ class _Explaining:
 
     def _threshold(self, index: int) -> Threshold:
         decades, vif = self._column("threshold", index, float("nan")), float(self.known.history.vif[index])
-        factor = float(getattr(self.window, "factor", 1.0))
+        factor = self.window.factor
         return Threshold(
             decades=decades, luck=decades / (max(vif, 1.0) * factor), vif=vif, factor=factor, share=self.shared.share
         )
 
     def _pasts(self, rows: Sequence[Comparison]) -> list[Past]:
-        """Own windows, and whether those of all traffic stand in for what is missing."""
+        """Own windows, and whose stand in for what is missing."""
         own = np.array([row.index for row in rows], np.int64)
-        parent = np.array([self.index.get(("", "", row.signal, row.baseline), row.index) for row in rows], np.int64)
-        both, history = np.concatenate([own, parent]), self.known.history
+        both, history = np.concatenate([own, self.known.lender[own]]), self.known.history
         place = {index: np.flatnonzero(both == index).tolist() for index in set(both.tolist())}
         sick = [
             Stretch(i, since, until)
             for finding, since, until in spoilt(self.c, self.application, self.window.start - HISTORY * WINDOW)
             for i in place.get(self.index.get((*_slice(finding), finding.signal, finding.baseline), -1), [])
         ]
+        sick += [Stretch(i, 0, at) for row, at in self.known.calibration.restarts.items() for i in place.get(row, [])]
         count, first = healthy(self.c, self.application, both, history.by_day[both], self.window.start, sick)
         enough = count / history.v[both] >= CALIBRATED
         return [
             Past(
                 windows=int(count[i]), needs=int(np.ceil(CALIBRATED * history.v[index])), v=float(history.v[index]),
-                by_day=bool(history.by_day[index]), borrowed=not enough[i] and bool(enough[i + len(rows)]),
-                since=int(first[i]) or None,
+                by_day=bool(history.by_day[index]), since=int(first[i]) or None,
+                lender=self._lender(index) if not enough[i] and enough[i + len(rows)] else None,
             )
             for i, index in enumerate(own.tolist())
         ]  # fmt: skip
 
+    def _lender(self, index: int) -> Lender:
+        lends = self.registry[int(self.known.lender[index])]
+        return Lender(signal=lends.signal, baseline=lends.baseline)
+
     def _base(self, row: Comparison, place: int) -> Base:
-        learned = self.known.calibration
+        learned, found = self.known.calibration, self._effects(row)
+        moves = place in self.moving
+        definition = learned.definitions.get(f"baseline {row.baseline}", "")
         return Base(
-            version=self.versions.get(row.baseline), n=int(learned.base.cells[place].sum()), learned=learned.start,
+            version=int(definition.removeprefix(VERSION)) if definition.startswith(VERSION) else None,
+            n=int(found.base_n[self._at(row, place)] if moves else learned.base.cells[place].sum()), learned=learned.start,
             windows=int(learned.sums.windows[place]),
         )  # fmt: skip
 
+    def _at(self, row: Comparison, place: int) -> int:
+        return place - self.parts[(row.dimension, row.value), row.baseline][1]
+
     def _day(self, row: Comparison, place: int) -> Day:
-        where = (row.dimension, row.value)
-        part, first = self.parts[where, row.baseline]
-        if where not in self.days:
-            end = (self.window.start + WINDOW) // HOUR * HOUR
-            self.days[where] = merge_all(pane for _, pane in merged(self.c, self.application, where, HOUR, end - DAY, end))
-        if (where, row.baseline) not in self.effects:
-            self.effects[where, row.baseline] = beside(self.known.calibration, part, first, self.days[where])
-        found, i = self.effects[where, row.baseline], place - first
+        found, i = self._effects(row), self._at(row, place)
         return Day(n=int(found.n[i]), js=float(found.js[i]), smd=float(found.smd[i]), times_floor=float(found.floors[i]))
+
+    def _effects(self, row: Comparison) -> Effects:
+        """The last 24 hours of the part that a comparison belongs to."""
+        where = (row.dimension, row.value)
+        if (where, row.baseline) not in self.effects:
+            part, first = self.parts[where, row.baseline]
+            end = (self.window.start + WINDOW) // HOUR * HOUR
+            if where not in self.days:
+                self.days[where] = self.read(where, end - DAY, end)
+            mine = self.days[where]
+            moved = moving_base(part, mine, end - DAY, end, self.read)
+            self.effects[where, row.baseline] = beside(self.known.calibration, part, first, mine, moved)
+        return self.effects[where, row.baseline]
 
     def _change(self, row: Comparison) -> Change | None:
         """None where the signal and slice have no reference, or no past of their own that could say."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from alerts.numbers import count, number
 from monitor.config.duration import format_duration
 from monitor.reading.budget import Budget
+from monitor.reading.calibrations import declaration
 from monitor.reading.comparisons import Change, Explained, Past, Threshold
 from records.window import DAY, Code
 
@@ -19,8 +20,11 @@ def why(one: Explained, shared: Budget) -> str:
     """Why this comparison alarms where it does, or what it still needs before it may."""
     if one.verdict == Code.CALIBRATING:
         return _needed(one.past)
-    borrowed = f"; {_needed(one.past)}, until then the windows of all traffic stand in" if one.past.borrowed else ""
-    return threshold(one.threshold, shared) + borrowed
+    words = threshold(one.threshold, shared)
+    if (lender := one.past.lender) is not None:
+        whose = "all traffic" if lender.signal == one.signal else declaration(lender.signal).title
+        words += f"; {_needed(one.past)}, until then those of {whose} stand in"
+    return words
 
 
 def threshold(found: Threshold, shared: Budget) -> str:

@@ -1,14 +1,14 @@
 """Longer horizons: what comparisons were over whole stretches of merged panes. They have effects, and no verdict of their
 own but the standing statement that production is unlike its reference (statistics.md, section 6)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from detectors.calibration import ALL, Calibration, Part, Slice
+from detectors.calibration import ALL, Base, Calibration, Part, Slice, others
 from detectors.course import effects
 from monitor.config.duration import format_duration
 from monitor.config.models import Config
@@ -21,12 +21,16 @@ from records.pane import Pane, merge_all, without_text
 from records.pane_codec import decode_pane
 from records.window import DAY, HOUR, WINDOW, Code
 
+Panes = Callable[[Slice, int, int], Pane]
+"""Gives what a slice was between two times."""
+
 
 class Effects(NamedTuple):
-    """What the comparisons of a part (C,) were over one stretch: number of values, their mean or the share of the last
-    cell, and the effects."""
+    """What the comparisons of a part (C,) were over one stretch: number of values, that of the baseline, their mean or the
+    share of the last cell, and the effects."""
 
     n: NDArray[np.float64]
+    base_n: NDArray[np.float64]
     value: NDArray[np.float64]
     js: NDArray[np.float64]
     smd: NDArray[np.float64]
@@ -41,14 +45,47 @@ def places(calibration: Calibration) -> Iterator[tuple[Part, int]]:
         first += len(part.index)
 
 
-def beside(calibration: Calibration, part: Part, first: int, pane: Pane) -> Effects:
+def moving_base(part: Part, mine: Pane, since: int, until: int, panes: Panes) -> Pane | None:
+    """What a part whose baseline moves is compared with in a stretch in which its slice was `mine`; None where it does not.
+    Seasonal ones have whole hours, as they were."""
+    against, held = part.against, {part.slice: mine}
+    if against.kind == "cohort":
+        whom = (against.dimension, against.against) if against.against else ALL
+        return others(against, part.slice, held | {whom: panes(whom, since, until)})
+    if against.kind == "seasonal":
+        back = [i * against.period for i in range(1, against.repeats + 1)]
+        start, stop = since // HOUR * HOUR, max(since // HOUR * HOUR + HOUR, until // HOUR * HOUR)
+        return merge_all(panes(part.slice, start - earlier, stop - earlier) for earlier in back)
+    return None
+
+
+def base_of(calibration: Calibration, part: Part, first: int, moved: Pane | None) -> Base:
+    """The baselines of a part whose first comparison is `first`: as learned, or as they moved to."""
+    if moved is None:
+        return calibration.base.select(np.arange(first, first + len(part.index)))
+    tally = part.cells.tally(moved)
+    return Base(tally.cells, tally.mean(), tally.variance(), tally.n)
+
+
+def beside(calibration: Calibration, part: Part, first: int, pane: Pane, moved: Pane | None = None) -> Effects:
     """A pane of the part's slice beside its baseline."""
-    rows = np.arange(first, first + len(part.index))
-    base, traits, now = calibration.base.select(rows), calibration.traits.select(rows), part.cells.tally(pane)
+    base, now = base_of(calibration, part, first, moved), part.cells.tally(pane)
+    traits = calibration.traits.select(np.arange(first, first + len(part.index)))
     share = np.take_along_axis(now.cells, (traits.k - 1)[:, None], 1)[:, 0] / np.maximum(now.n, 1)
-    none = now.n == 0
-    value = np.where(none, np.nan, np.where(traits.numeric, now.mean(), share))
-    return Effects(now.n, value, *(np.where(none, np.nan, one) for one in effects(base, traits, now)))
+    value = np.where(now.n == 0, np.nan, np.where(traits.numeric, now.mean(), share))
+    total = base.cells.sum(1)
+    none = (now.n == 0) | (total == 0)
+    return Effects(now.n, total, value, *(np.where(none, np.nan, one) for one in effects(base, traits, now)))
+
+
+def reader(c: Connection, application: str) -> Panes:
+    """Reads whole hours, or windows where a time is none."""
+
+    def read(where: Slice, since: int, until: int) -> Pane:
+        width = HOUR if since % HOUR == until % HOUR == 0 else WINDOW
+        return merge_all(pane for _, pane in merged(c, application, where, width, since, until))
+
+    return read
 
 
 def merged(c: Connection, application: str, where: Slice, step: int, since: int, until: int) -> Iterator[tuple[int, Pane]]:
@@ -86,11 +123,13 @@ def stretches(c: Connection, config: Config, wanted: Wanted, step: int, since: i
     ]
     start, end = -(-since // step) * step, min(until, judged) // step * step
     held = list(merged(c, application, where, step, start, end)) if mine else []
+    read = reader(c, application)
     standing = [f for f in findings.since(c, application, start) if f.horizon == format_duration(step)]
     found = []
     for part, first, row in sorted(mine, key=lambda one: one[0].baseline):
         about = Comparison(int(part.index[row]), *where, wanted.signal, part.baseline)
-        rows = [[column[row] for column in beside(known.calibration, part, first, pane)] for _, pane in held]
+        seen = (beside(known.calibration, part, first, pane, moving_base(part, pane, at, at + step, read)) for at, pane in held)
+        rows = [[column[row] for column in one] for one in seen]
         found.append(_course(about, [at for at, _ in held], rows, [f for f in standing if _about(f, about)], step))
     return found
 
@@ -100,7 +139,7 @@ def _course(about: Comparison, starts: list[int], rows: list[list[float]], stand
     stands = np.zeros(len(start), bool)
     for finding in standing:
         stands |= (start + step >= finding.since) & (start < (finding.ended or np.iinfo(np.int64).max))
-    n, value, js, smd, floors = columns.T
+    n, _, value, js, smd, floors = columns.T
     nothing = np.full(len(start), np.nan)
     return Course(
         signal=about.signal, dimension=about.dimension, value_of=about.value, baseline=about.baseline, start=start,

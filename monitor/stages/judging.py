@@ -192,9 +192,7 @@ class Judge:
         return decode_calibration(blob, self.state.declaration, register, self.compared.baselines, history)
 
     def _kind(self, name: str) -> object:
-        """Which signals resemble each other enough to borrow scores."""
-        signal = self.state.declaration(name)
-        return signal.kind, signal.family == "judged", signal.worse
+        return learning.kind(self.state.declaration(name))
 
     def _healthy(self, start: int, rows: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
         """Which comparisons were not within a finding in a stretch of time."""

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection
 
+from detectors.baselines import Baseline
+from detectors.calibration import ALL, make_part
 from monitor import reading
 from monitor.config import ConfigSource, parse
 from monitor.metrics import Metrics
@@ -17,43 +19,53 @@ from monitor.page.reading import StoreReading
 from monitor.page.views import Query
 from monitor.pipeline import Pipeline
 from monitor.reading.budget import Budget
-from monitor.reading.comparisons import Change, Past, Threshold, change
+from monitor.reading.comparisons import Change, Lender, Past, Threshold, change
 from monitor.reading.fields import comparison_fields
 from monitor.reading.saying import CHANGES, why
+from monitor.reading.stretches import moving_base
 from monitor.stages import keeping
 from monitor.stages.measuring import measure
 from monitor.store import alerts, courses, findings, references
 from monitor.store.engine import Store
 from records.alert import Mark
 from records.codec import decode_records
-from records.pane import merge_all
+from records.pane import EMPTY, Pane, merge_all
 from records.pane_codec import encode_pane
 from records.window import DAY, HOUR, WINDOW, Code
 from streams.embedded import LogRecord
 from streams.panes import fold, group_rows
-from tests.monitor.test_standing_skew import START, line
+from tests.detectors.panes import pane
 from tests.store.make import finding
 
 CONFIG = parse("""
 applications:
   shop:
-    slices: []
-    baselines: [{reference: evalset}, {trailing: 7d}]
+    slices: [model]
+    baselines: [{reference: evalset}, {trailing: 7d}, {cohort: {slice: model}}]
     signals: [response.words, error]
 """, "test", {})  # fmt: skip
-CALM, LATER = 110, 18
+CALM, LATER = 110, 30
 """Windows of production unlike its reference, and windows after a change."""
-EACH = 32
+EACH = 40
 """Interactions a window."""
+START = 1_790_000_000_000_000 // DAY * DAY
 NOW = START + (CALM + LATER - 1) * WINDOW
-SKEW, DRIFT = "reference evalset", "trailing 7d"
+SKEW, DRIFT, COHORT = "reference evalset", "trailing 7d", "cohort model against rest"
 
 
-def drive(pipeline: Pipeline, first: int, windows: int, words: float) -> None:
+def line(rng: np.random.Generator, at: int, id_: str, words: float, model: str = "a") -> bytes:
+    answer = "word " * max(1, int(rng.normal(words, 8)))
+    row = {"id": id_, "application": "shop", "timestamp": at / 1e6, "prompt": "hello", "response": answer, "model": model}
+    return msgspec.json.encode(row)
+
+
+def drive(pipeline: Pipeline, first: int, windows: int, *words: float) -> None:
+    """As many words a response as given, of one model after the other."""
     rng = np.random.default_rng(first)
     records = []
     for w in range(first, first + windows):
-        lines = [line(rng, START + w * WINDOW + 7_000_000 * i, f"{w}-{i}", words) for i in range(EACH)]
+        start = START + w * WINDOW
+        lines = [line(rng, start + 7_000_000 * i, f"{w}-{i}", words[i % len(words)], "ab"[i % 2]) for i in range(EACH)]
         records.append(LogRecord(w + 1, "interactions", b"\n".join(lines), START + 2 * DAY))
     pipeline.ingest(records, START + 2 * DAY)
 
@@ -76,7 +88,7 @@ def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Pipelin
     store.close()
     shutil.copy(*paths)
     made = [Pipeline(Store(f"sqlite:///{path}"), ConfigSource(CONFIG), Metrics()) for path in paths]
-    drive(made[1], CALM, LATER, 64)
+    drive(made[1], CALM, LATER, 52, 76)
     yield made
     for pipeline in made:
         pipeline.store.close()
@@ -96,7 +108,7 @@ def changed(pipelines: list[Pipeline]) -> Iterator[Connection]:
 
 def words(c: Connection) -> tuple[reading.Explained, reading.Explained]:
     """Skew and drift of the words of a response."""
-    asked = reading.Asked(application="shop", signal="response.words")
+    asked = reading.Asked(application="shop", signal="response.words", slice=ALL)
     found = {one.baseline: one for one in reading.comparisons(c, CONFIG, asked, NOW)}
     return found[SKEW], found[DRIFT]
 
@@ -207,13 +219,14 @@ def test_comparisons_come_in_pages(calm: Connection) -> None:
     every = reading.comparisons(calm, CONFIG, reading.Asked(application="shop"), NOW)
     pages = [reading.comparisons(calm, CONFIG, reading.Asked(application="shop"), NOW, one.index, 1) for one in every]
     assert [one.index for (one,) in pages] == [one.index for one in every]
-    nobody = reading.Asked(application="nobody"), reading.Asked(application="shop", slice=("model", "a"))
+    nobody = reading.Asked(application="nobody"), reading.Asked(application="shop", slice=("model", "c"))
     assert [reading.comparisons(calm, CONFIG, asked, NOW) for asked in nobody] == [[], []]
 
 
 SHARED = Budget(at_most=1, per=30 * DAY, spent=0, left=1, comparisons=412, share=1 / 412, applications=[], alerts=[])
 TEN = msgspec.structs.replace(SHARED, at_most=10, per=12 * HOUR)
-OWN = Past(windows=1440, needs=26, v=1.3, by_day=False, borrowed=False, since=START)
+OWN = Past(windows=1440, needs=26, v=1.3, by_day=False, lender=None, since=START)
+LENT = {"windows": 7, "needs": 20, "v": 1.0, "by_day": True}
 
 
 @pytest.mark.parametrize(
@@ -227,9 +240,12 @@ OWN = Past(windows=1440, needs=26, v=1.3, by_day=False, borrowed=False, since=ST
          "alarms at 9.3 decades: once in 30 days over 412 comparisons, raised 1.5 times by what luck reached lately"),
         (Code.CALIBRATING, (6.2, 6.2, 1.0, 1.0), {"windows": 14}, SHARED, "has 14 of the 26 healthy windows that a verdict of "
          "its own needs, for neighbours resemble each other"),
-        (Code.CALM, (6.2, 6.2, 1.0, 1.0), {"windows": 7, "needs": 20, "v": 1.0, "by_day": True, "borrowed": True}, SHARED,
+        (Code.CALM, (6.2, 6.2, 1.0, 1.0), LENT | {"lender": Lender(signal="response.words", baseline=DRIFT)}, SHARED,
          "alarms at 6.2 decades: once in 30 days over 412 comparisons; has 7 of the 20 healthy windows of this time of day "
-         "that a verdict of its own needs, until then the windows of all traffic stand in"),
+         "that a verdict of its own needs, until then those of all traffic stand in"),
+        (Code.CALM, (6.2, 6.2, 1.0, 1.0), LENT | {"lender": Lender(signal="prompt.words", baseline=DRIFT)}, SHARED,
+         "alarms at 6.2 decades: once in 30 days over 412 comparisons; has 7 of the 20 healthy windows of this time of day "
+         "that a verdict of its own needs, until then those of prompt words stand in"),
     ],
 )  # fmt: skip
 def test_a_threshold_is_told_in_one_sentence(
@@ -241,6 +257,41 @@ def test_a_threshold_is_told_in_one_sentence(
     )
     assert why(one, shared) == said
     assert comparison_fields(one, shared)["why"] == said
+
+
+# -- baselines that move ---------------------------------------------------------------------------------------------
+
+
+def test_a_cohort_stands_beside_the_others_of_the_same_time(changed: Connection) -> None:
+    asked = reading.Asked(application="shop", signal="response.words", baseline=COHORT)
+    found = {one.value: one for one in reading.comparisons(changed, CONFIG, asked, NOW)}
+    assert set(found) == {"a", "b"}
+    wanted = [
+        reading.Wanted(application="shop", signal="response.words", dimension="model", value=v, baseline=COHORT) for v in "ab"
+    ]
+    by_hour = [reading.stretches(changed, CONFIG, one, HOUR, START, NOW) for one in wanted]
+    for one, (hours,) in zip(found.values(), by_hour, strict=True):
+        assert (one.comparison, one.change, one.base.version) == ("cohort", None, None)
+        assert one.base.n == one.day.n, "the others of two models are the other model"
+        assert hours.times_floor[-1] > 5 > 2 > hours.times_floor[:8].max()
+        assert one.day.times_floor > 0.5
+
+
+def test_a_season_is_the_same_hours_of_earlier_days() -> None:
+    asked = []
+
+    def panes(where: tuple[str, str], since: int, until: int) -> Pane:
+        asked.append((where, (since - START) / HOUR, (until - START) / HOUR))
+        return pane(length=[1, 2])
+
+    seasonal = Baseline("seasonal 1d x2", "seasonal", period=DAY, repeats=2)
+    part = make_part(ALL, seasonal, pane(length=[1, 2, 3]), lambda subject: 0)
+    found = moving_base(part, EMPTY, START + HOUR // 2, START + HOUR // 2 + WINDOW, panes)
+    assert found is not None and found.n == 4
+    moving_base(part, EMPTY, START + HOUR // 2, START + 2 * HOUR, panes)
+    assert asked == [(ALL, -24, -23), (ALL, -48, -47), (ALL, -24, -22), (ALL, -48, -46)]
+    fixed = make_part(ALL, Baseline("trailing 7d", "trailing", length=7 * DAY), pane(length=[1]), lambda subject: 0)
+    assert moving_base(fixed, EMPTY, START, START + HOUR, panes) is None
 
 
 # -- horizons --------------------------------------------------------------------------------------------------------

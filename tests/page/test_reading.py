@@ -274,7 +274,7 @@ def test_a_signal_says_why_it_alarms_where_it_does(store: Store) -> None:
     with store.read() as c:
         many = counted(c, config(), NOW).comparisons
     assert why.text.startswith(f"alarms at 6.8 decades: once in 30 days over {many} comparisons; has ")
-    assert why.text.endswith(" of its own needs, until then the windows of all traffic stand in")
+    assert why.text.endswith(" of its own needs, until then those of all traffic stand in")
     assert view.beside == ()
 
 

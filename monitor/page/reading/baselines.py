@@ -14,6 +14,7 @@ from monitor.page.reading.names import category, short, statistic
 from monitor.page.reading.panes import Column, column, mean, quantile, share
 from monitor.page.views import Effect
 from monitor.reading.calibrations import declaration
+from monitor.reading.stretches import base_of, moving_base, reader
 from monitor.store import panes
 from records.pane import EMPTY, Pane, merge_all, without_text
 from records.pane_codec import decode_pane
@@ -40,7 +41,8 @@ class Hour:
 
     def __init__(self, c: Connection, kept: Kept, application: str, now: int):
         self._blobs: dict[Slice, list[bytes]] = {}
-        self._kept, self._application = kept, application
+        self._kept, self._application, self._now = kept, application, now
+        self._read = reader(c, application)
         for key, blob in panes.between(c, application, WINDOW, now - HOUR, now):
             self._blobs.setdefault((key.dimension, key.value), []).append(blob)
 
@@ -49,6 +51,10 @@ class Hour:
         blobs = self._blobs.get(where, [])
         key = ("hour", self._application, where, tuple(map(hash, blobs)))
         return self._kept.get(key, lambda: merge_all(without_text(decode_pane(blob)) for blob in blobs)) if blobs else EMPTY
+
+    def moved(self, part: Part) -> Pane | None:
+        """What a part whose baseline moves is compared with in the last hour."""
+        return moving_base(part, self.pane(part.slice), self._now - HOUR, self._now, self._read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +81,18 @@ class Reference:
             self._parts[part.slice, part.baseline] = (part, first)
             first += len(part.index)
         self._seen: dict[tuple[Slice, str], _Seen] = {}
+        self._moved: dict[tuple[Slice, str], Pane | None] = {}
 
-    def part(self, where: Slice, baseline: str) -> Part | None:
-        """One slice against one baseline; None where it is not compared."""
+    def base(self, where: Slice, baseline: str) -> Pane | None:
+        """The baseline of a slice, as it was in the last hour where it moves; None where the slice is not compared."""
         found = self._parts.get((where, baseline))
-        return found[0] if found else None
+        return (self._moving(where, baseline) or found[0].base) if found else None
+
+    def _moving(self, where: Slice, baseline: str) -> Pane | None:
+        key = (where, baseline)
+        if key not in self._moved:
+            self._moved[key] = self.hour.moved(self._parts[key][0])
+        return self._moved[key]
 
     def _see(self, where: Slice, baseline: str, signal: str) -> "tuple[_Seen, int] | None":
         """The last hour of a part, and the signal's row there; None where it is not compared."""
@@ -89,7 +102,8 @@ class Reference:
         if key not in self._seen:
             part, first = self._parts[key]
             rows = np.arange(first, first + len(part.index))
-            base, traits = self.calibration.base.select(rows), self.calibration.traits.select(rows)
+            base = base_of(self.calibration, part, first, self._moving(where, baseline))
+            traits = self.calibration.traits.select(rows)
             now = part.cells.tally(self.hour.pane(where))
             names = {name: i for i, name in enumerate(part.cells.names)}
             self._seen[key] = _Seen(names, base, part.cells.k, now, *effects(base, traits, now))
@@ -117,8 +131,8 @@ class Reference:
 
     def columns(self, where: Slice, baseline: str, signal: str) -> tuple[Column | None, Column | None]:
         """Histograms of reference and last hour."""
-        part = self.part(where, baseline)
-        return column(part.base, signal) if part else None, column(self.hour.pane(where), signal)
+        base = self.base(where, baseline)
+        return column(base, signal) if base else None, column(self.hour.pane(where), signal)
 
     def typical(self, where: Slice, baseline: str, signal: str) -> Typical:
         """What is typical of a comparison, then and now."""
@@ -138,16 +152,16 @@ class Reference:
 
     def _category(self, where: Slice, baseline: str, signal: str) -> Typical:
         """The value whose share moved most."""
-        part, latest = self.part(where, baseline), self.hour.pane(where)
+        reference, latest = self.base(where, baseline), self.hour.pane(where)
         base, now = self.columns(where, baseline, signal)
-        if base is None or part is None:
+        if base is None or reference is None:
             return Typical(None, None, "share")
         keys = np.union1d(base.keys, now.keys) if now else base.keys
         before = np.array([share(base, key) or 0.0 for key in keys.tolist()])
         after = np.array([share(now, key) or 0.0 for key in keys.tolist()]) if now else before
         moved = int(np.argmax(np.abs(after - before) + before * 1e-9))
         key = int(keys[moved])
-        label = category(part.base if key in part.base.labels else latest, key)
+        label = category(reference if key in reference.labels else latest, key)
         return Typical(float(before[moved]), float(after[moved]) if now else None, "share", short(label), key)
 
 

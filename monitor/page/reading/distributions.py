@@ -7,7 +7,7 @@ from detectors.calibration import Slice
 from detectors.cells import NEVER_SEEN, OUT_OF_RANGE
 from monitor.page.charts import even_cells
 from monitor.page.reading.baselines import Reference, Typical
-from monitor.page.reading.names import Shown, category, short
+from monitor.page.reading.names import Shown, baseline_label, category, short
 from monitor.page.reading.panes import Column
 from monitor.page.views import DistributionCell, DistributionView
 from records.pane import Pane
@@ -25,24 +25,26 @@ def read_distribution(
     """Both sides of a comparison; None where either holds nothing."""
     name, kind = signal.name, signal.signal.kind
     base, now = reference.columns(where, baseline, name)
+    against = baseline if baseline.startswith("reference ") else baseline_label(baseline)
     if name in (OUT_OF_RANGE, NEVER_SEEN) or kind == Kind.BOOLEAN:
         words = _KNOWN if kind == Kind.BOOLEAN and name in (OUT_OF_RANGE, NEVER_SEEN) else (f"no {signal.title}", signal.title)
-        return _two(reference, where, baseline, name, words)
+        counts = reference.counts(where, baseline, name)
+        return None if counts is None else _two(counts, against, words)
     if base is None or now is None:
         return None
     sizes = int(base.counts.sum()), int(now.counts.sum())
     if kind == Kind.CATEGORICAL:
-        part = reference.part(where, baseline)
-        cells = _categories(base, now, part.base if part else None, reference.hour.pane(where))
-        return DistributionView(cells, baseline, "last hour", *sizes)
+        cells = _categories(base, now, reference.base(where, baseline), reference.hour.pane(where))
+        return DistributionView(cells, against, "last hour", *sizes)
     cells = _numeric(base, now, signal.scale)
     centres = signal.scaled(typical.reference), signal.scaled(typical.now)
-    return DistributionView(cells, baseline, "last hour", *sizes, typical.statistic, *centres)
+    return DistributionView(cells, against, "last hour", *sizes, typical.statistic, *centres)
 
 
-def _two(reference: Reference, where: Slice, baseline: str, name: str, words: tuple[str, str]) -> DistributionView | None:
-    counts = reference.counts(where, baseline, name)
-    if counts is None or not counts[0].sum() or not counts[1].sum():
+def _two(
+    counts: tuple[NDArray[np.float64], NDArray[np.float64]], baseline: str, words: tuple[str, str]
+) -> DistributionView | None:
+    if not counts[0].sum() or not counts[1].sum():
         return None
     before, after = (side / side.sum() for side in counts)
     cells = tuple(DistributionCell(words[i], float(before[i]), float(after[i])) for i in (1, 0))
