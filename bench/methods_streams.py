@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from bench.streams_simulated import CELLS, DAY, FAMILIES, Family, moved, stream
-from detectors import evidence, ranks
+from detectors import ranks
 from detectors.scores import window_scores
 from detectors.wobble import Wobble, WobbleSums, learn_wobble
 
@@ -154,11 +154,9 @@ class Ranking:
     @classmethod
     def learn(cls, history: Singles) -> "Ranking":
         slots = np.arange(len(history)) % DAY
-        by_day, v = ranks.choose(history, slots)
+        by_day, v, vif = ranks.learn(history, slots)
         among = np.where(by_day, (2 * ranks.WIDTH + 1) * HISTORY, len(history))
-        minimum = ranks.smallest_p(among, v)
-        p = np.where(by_day, ranks.time_of_day_ranks(history, slots), ranks.self_ranks(history))
-        return cls(history, by_day, minimum, evidence.inflation(evidence.bets(np.maximum(p, minimum))))
+        return cls(history, by_day, ranks.smallest_p(among, v), vif)
 
     def p(self, live: Singles) -> Singles:
         """p (T, C) of scores (T, C) that begin at a midnight."""

@@ -168,7 +168,8 @@ def live(
     past: list[Floats] = []
     under_way: list[Trial] = []
     for day in range(days):
-        print(f"\r{result.title}: {result.days} days judged", end="", file=sys.stderr, flush=True)
+        if day % 20 == 0:
+            print(f"{result.title}: {result.days} days judged", file=sys.stderr, flush=True)
         totals, shares = fleet.day(day)
         counts = rng.multinomial(totals, shares).astype(np.float64)
         judge.midnight()
@@ -234,7 +235,7 @@ def run(fleets: Fleets, number: int, options: argparse.Namespace) -> Result:
         judge = Judge(fleet.base, fleet.k, RULES, is_ordered, int(name in SHARES))
         live(result, rng, fleet, judge, changes(fleet), options.days, every)
     result.seconds = time.process_time() - began
-    print(f"\n{rates_tables.alarm_row(result)}", file=sys.stderr)
+    print(f"{rates_tables.alarm_row(result)}", file=sys.stderr)
     return result
 
 

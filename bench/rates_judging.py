@@ -51,18 +51,6 @@ class Learned:
     vif: Floats
 
 
-def learn(history: NDArray[np.float32]) -> Learned:
-    """From scores (W, C) of the last HISTORY days."""
-    slots = np.arange(len(history)) % DAY
-    by_day, v = ranks.choose(history, slots)
-    p = ranks.self_ranks(history)
-    if by_day.any():
-        p[:, by_day] = ranks.time_of_day_ranks(history[:, by_day], slots)
-    among = np.where(by_day, (2 * ranks.WIDTH + 1) * HISTORY, len(history))
-    vif = evidence.inflation(evidence.bets(np.maximum(p, ranks.smallest_p(among, v))))
-    return Learned(by_day, v, vif)
-
-
 @nb.njit(cache=True, nogil=True)
 def live_ranks(scores, by_day, width, day):  # type: ignore[no-untyped-def]
     """How many of the windows before each of the last `day` windows of scores (C, W + day) are at least as high, (day, C).
@@ -174,7 +162,7 @@ class Judge:
         if not self.judges:
             return
         if (self.days - BASELINE - HISTORY) % LEARN_EVERY == 0:
-            self.learned = learn(np.ascontiguousarray(self.scores.T))
+            self.learned = Learned(*ranks.learn(self.scores.T, np.arange(HISTORY * DAY) % DAY))
         for standing in self.standing.values():
             if standing.rule.common:
                 pool = standing.peaks.pool(self.days * DAY_US, standing.spoilt)
@@ -218,7 +206,7 @@ class Judge:
         for hour in hours:
             stages.append(copy.deepcopy(known))
             known += hour
-        names = [name for name in WobbleSums.__slots__]
+        names = list(WobbleSums.__slots__)
         stacked = WobbleSums(*(np.concatenate([getattr(stage, name) for stage in stages]) for name in names))
         wobble = learn_wobble(stacked, np.tile(self.k, HOURS))
         place = np.repeat(np.arange(HOURS * size).reshape(HOURS, 1, size), HOUR, axis=1).ravel()

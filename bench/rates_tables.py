@@ -67,7 +67,7 @@ def delay_rows(result: Result) -> list[str]:
             shares = [float(np.mean(delay <= most)) for most in (WINDOWS_6_H, WINDOWS_24_H, np.inf)]
             cells += [
                 _windows(float(np.median(delay))),
-                " / ".join(f"{share:.2f}" for share in (shares if "ramp" in change else shares[:2])),
+                " / ".join(f"{share:.2f}" for share in (shares if change == "ramp" else shares[:2])),
             ]
         rows.append(_line(cells))
     return rows
@@ -80,7 +80,7 @@ def _slices(result: Result, every: int) -> list[str]:
     """Of applications of `every` rows: the whole is the first, the slice that changes the second; the rest stand still."""
     rows = []
     for change, floors in result.delays.items():
-        by_row = [np.stack(found).reshape(-1, every) if len(found[0].shape) else found for found in map(np.array, floors)]
+        by_row = [np.concatenate(found).reshape(-1, every) for found in floors]
         for name, row in (("the slice", 1), ("all traffic", 0)):
             cells = [name, change, str(len(by_row[0]))]
             for delays in by_row:

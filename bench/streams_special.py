@@ -57,7 +57,10 @@ SLICE_EVENTS = 100
 
 
 class SliceFleet:
-    """Applications of SLICES slices of SLICE_EVENTS events a window each, low-rank wobble; row 0 of each SLICES + 1 rows is all of its traffic."""
+    """Applications of SLICES slices of SLICE_EVENTS events a window each, low-rank wobble.
+
+    Row 0 of each SLICES + 1 rows is all of an application's traffic; its counts are drawn apart.
+    """
 
     def __init__(self, rng: np.random.Generator, applications: int, days: int):
         self.rng = rng

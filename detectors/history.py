@@ -4,8 +4,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.evidence import bets, inflation
-from detectors.ranks import CALIBRATED, DAY, choose, near, self_ranks, smallest_p
+from detectors.ranks import CALIBRATED, DAY, learn, near, smallest_p
 from records.window import WINDOW, Window
 
 HISTORY = 14 * DAY
@@ -133,6 +132,4 @@ class History:
         slots = self.starts[order] // WINDOW % DAY
         for low in range(0, len(self.v), _MEASURED):
             part = slice(low, low + _MEASURED)
-            scores = self.scores[order, part]
-            self.by_day[part], self.v[part] = choose(scores, slots)
-            self.vif[part] = inflation(bets(self_ranks(scores)))
+            self.by_day[part], self.v[part], self.vif[part] = learn(self.scores[order, part], slots)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Floats
-from detectors.evidence import inflation
+from detectors.evidence import bets, inflation
 
 History = NDArray[np.float32]
 
@@ -137,12 +137,16 @@ def _day_ranks(  # type: ignore[no-untyped-def]
     return out
 
 
-def choose(history: History, slots: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Floats]:
-    """Whether each comparison is better ranked by time of day, and its dependence v, both (C,).
+def learn(history: History, slots: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Floats, Floats]:
+    """Whether each comparison is better ranked by time of day, its dependence v, and the inflation of its bets, all (C,).
 
-    By time of day where that at least halves v: there the day shapes the scores.
+    By time of day where that at least halves v: there the day shapes the scores. The bets are those of the p-values that
+    windows get: so ranked, and never below the smallest.
     """
-    whole = dependence(np.log10(self_ranks(history)))
-    by_time = dependence(np.log10(time_of_day_ranks(history, slots)))
-    by_day = by_time <= whole / 2
-    return by_day, np.where(by_day, by_time, whole)
+    whole, by_time = self_ranks(history), time_of_day_ranks(history, slots)
+    v_whole, v_by_time = dependence(np.log10(whole)), dependence(np.log10(by_time))
+    by_day = v_by_time <= v_whole / 2
+    v = np.where(by_day, v_by_time, v_whole)
+    windows = (~np.isnan(history)).sum(axis=0) * np.where(by_day, (2 * WIDTH + 1) / DAY, 1.0)
+    p = np.maximum(np.where(by_day, by_time, whole), smallest_p(windows, v))
+    return by_day, v, inflation(bets(p))

@@ -50,11 +50,14 @@ def test_a_day_that_shapes_the_scores_is_found_and_one_that_does_not_is_not() ->
     noise = rng.exponential(size=(len(t), 3))
     noise[:, 1] *= np.exp(2 * np.sin(2 * np.pi * t / ranks.DAY))
     noise[:, 2] = np.exp(np.convolve(rng.normal(size=len(t) + 99), np.ones(100) / 10, "valid"))
-    by_day, v = ranks.choose(noise.astype(np.float32), t % ranks.DAY)
+    by_day, v, vif = ranks.learn(noise.astype(np.float32), t % ranks.DAY)
     assert by_day.tolist() == [False, True, False]
     assert v[0] < 1.5
     assert v[1] < 3
     assert v[2] > 20
+    assert vif[0] < 1.5
+    assert vif[1] < 3, "the bets are those of the ranks by time of day"
+    assert vif[2] > 5
 
 
 def test_the_smallest_p_knows_what_dependent_windows_are_worth() -> None:
