@@ -4,7 +4,7 @@ A course is pure: panes, the windows judged before and the calibrations come in,
 an earlier window and judging again is how late data revises a verdict.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,11 +38,11 @@ class Course:
 
     `fresh` is what the last window alone held, before what waited was added; `grown` (C) what each comparison saw since
     its evidence was last 0. `restarts`: rows whose evidence before a time counts no more from then on, because what they
-    compare was defined anew, or somebody said what the change was. `kind_of` tells which signals may borrow of each other.
+    compare was defined anew, or somebody said what the change was.
     """
 
-    def __init__(self, registry: list[Subject], kind_of: Callable[[str], object] = lambda signal: signal):
-        self.registry, self.kind_of = registry, kind_of
+    def __init__(self, registry: list[Subject]):
+        self.registry = registry
         self.restarts: dict[int, int] = {}
         self.rows = {subject: i for i, subject in enumerate(registry)}
         self.calibration: Calibration | None = None
@@ -54,7 +54,6 @@ class Course:
         self.grown: Seen | None = None
         self._carry: Seen | None = None
         self._waited = np.zeros(0, np.int64)
-        self._kinds: dict[tuple[object, str], int] = {}
         self.grow()
 
     def register(self, subject: Subject) -> int:
@@ -70,18 +69,17 @@ class Course:
             return
         self.history.grow(len(self.registry))
         self.spoke = np.append(self.spoke, np.full(len(self.registry) - len(self.spoke), -1, np.int8))
-        self.parent = np.array([self._parent(i, subject) for i, subject in enumerate(self.registry)], np.int64)
+        of_all = {subject.signal: i for i, subject in reversed([*enumerate(self.registry)]) if not subject.dimension}
+        parents = [self._parent(i, subject, of_all) for i, subject in enumerate(self.registry)]
+        self.parent = np.array(parents, np.int64)
 
-    def _parent(self, row: int, subject: Subject) -> int:
-        """Whose scores a comparison borrows until it has its own: those of all traffic (of a cohort, against its past);
-        of a signal of all traffic, those of the first signal of its kind."""
+    def _parent(self, row: int, subject: Subject, of_all: Mapping[str, int]) -> int:
+        """Whose scores a comparison borrows until it has its own: those of all traffic, of a cohort its first baseline's.
+
+        A signal of all traffic waits for its own: how another resembles itself from window to window says nothing of it.
+        """
         whole = subject._replace(dimension="", value="")
-        if whole not in self.rows:
-            past = (other for other in self.rows if other[:3] == whole[:3])
-            return self.rows[next(past, subject)]
-        if subject.dimension:
-            return self.rows[whole]
-        return self._kinds.setdefault((self.kind_of(subject.signal), subject.baseline), row)
+        return self.rows.get(whole, of_all.get(subject.signal, row))
 
     # -- judging -------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ from detectors.course import Course
 from detectors.history import History
 from monitor.config.models import ApplicationConfig
 from monitor.reading.kept import Kept
-from monitor.stages.learning import kind
 from monitor.state import DERIVED
 from monitor.store import courses
 from monitor.store.courses import Comparison
@@ -55,6 +54,6 @@ def calibration(
     def read() -> Known:
         history = History()
         learned = decode_calibration(blob, declaration, rows.__getitem__, baselines, history)
-        return Known(learned, history, Course(subjects, lambda name: kind(declaration(name))).parent)
+        return Known(learned, history, Course(subjects).parent)
 
     return _kept.get((application, len(registry), tuple(baselines), hash(blob)), read)

@@ -45,7 +45,7 @@ class Judge:
         self.compared = compared(c, application, self.config, judged, None)
         known = courses.comparisons(c, application)
         subjects = [Subject(row.dimension, row.value, row.signal, row.baseline) for row in known]
-        self.course = Course(subjects, self._kind)
+        self.course = Course(subjects)
         self.stored = len(known)
         self.seasons, self.newcomers = Seasons(application), Newcomers()
         self.newest = courses.newest_calibration(c, application)
@@ -190,9 +190,6 @@ class Judge:
         self.course.grow()
         register, history = self.course.register, self.course.history
         return decode_calibration(blob, self.state.declaration, register, self.compared.baselines, history)
-
-    def _kind(self, name: str) -> object:
-        return learning.kind(self.state.declaration(name))
 
     def _healthy(self, start: int, rows: NDArray[np.int64], length: int) -> NDArray[np.bool_]:
         """Which comparisons were not within a finding in a stretch of time."""

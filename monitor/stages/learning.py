@@ -81,7 +81,7 @@ def _hours_of(c: Connection, application: str, since: int, until: int) -> Panes:
     """What each slice was between two times, from the hours that are kept."""
     gathered: dict[Slice, Accumulator] = {}
     for key, blob in panes.between(c, application, HOUR, since, until):
-        gathered.setdefault((key.dimension, key.value), Accumulator()).add(without_text(decode_pane(blob)))
+        gathered.setdefault((key.dimension, key.value), Accumulator(commonest=True)).add(without_text(decode_pane(blob)))
     return {where: held.total() for where, held in gathered.items()}
 
 
@@ -159,11 +159,6 @@ def scheduled(start: int, first: int, last: int) -> bool:
     if start // DAY > last // DAY and start - first >= FIRST_DAY[0] * WINDOW:
         return True
     return any(last < first + age * WINDOW <= start for age in FIRST_DAY)
-
-
-def kind(signal: Signal) -> object:
-    """Which signals resemble each other enough to borrow scores."""
-    return signal.kind, signal.family == "judged", signal.worse
 
 
 def redefined(calibration: Calibration, now: Mapping[str, str], registry: list[Subject]) -> list[int]:
