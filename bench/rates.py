@@ -12,9 +12,9 @@ to stderr.
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -23,7 +23,7 @@ from scipy import stats
 
 from bench import rates_tables
 from bench.rates_judging import BASELINE, HISTORY, PERIOD, Day, Judge, Rule
-from bench.streams_simulated import DAY, FAMILIES, Fleet, moved
+from bench.streams_simulated import DAY, FAMILIES, Family, Fleet, moved
 from bench.streams_special import SLICES, CategoryFleet, ShareFleet, SliceFleet, joined, multiplied
 from detectors.scores import g_statistic
 from detectors.tails import chi_square_decades, f_decades
@@ -61,30 +61,34 @@ def ramp(base: Floats) -> Change:
     return Change(apply, days=4)
 
 
+def lasting(change: Callable[[Floats], Floats]) -> Change:
+    """The same from its first moment on."""
+    return Change(lambda shares, _: change(shares))
+
+
 def of_ordered(base: Floats) -> dict[str, Change]:
-    shifts = {f"{sd} sd": Change(lambda shares, _, sd=sd: moved(shares, sd, 1.0, base)) for sd in (0.1, 0.2, 0.5)}
-    return shifts | {"scale 1.3": Change(lambda shares, _: moved(shares, 0.0, 1.3, base)), "ramp": ramp(base)}
+    shifts = {f"{sd} sd": lasting(partial(moved, sd=sd, base=base)) for sd in (0.1, 0.2, 0.5)}
+    return shifts | {"scale 1.3": lasting(partial(moved, sd=0.0, scale=1.3, base=base)), "ramp": ramp(base)}
 
 
 def of_shares() -> dict[str, Change]:
-    return {f"x {times}": Change(lambda shares, _, times=times: multiplied(shares, times)) for times in (2, 4, 10)}
+    return {f"x {times}": lasting(partial(multiplied, times=times)) for times in (2, 4, 10)}
 
 
 def of_categories() -> dict[str, Change]:
-    return {f"{by:.1%}": Change(lambda shares, _, by=by: joined(shares, by)) for by in (0.005, 0.01, 0.02, 0.05)}
+    return {f"{by:.1%}": lasting(partial(joined, by=by)) for by in (0.005, 0.01, 0.02, 0.05)}
 
 
-def of_slices(fleet: SliceFleet) -> dict[str, Change]:
-    def shifted(sd: float) -> Change:
-        def apply(shares: Floats, _: Floats) -> Floats:
-            out = shares.copy()
-            out[:, fleet.first] = moved(shares[:, fleet.first], sd)
-            out[:, fleet.whole] += (out[:, fleet.first] - shares[:, fleet.first]) / SLICES
-            return out
+def of_slices(whole: NDArray[np.int64]) -> dict[str, Change]:
+    """The first slice of each application moves, and with it a tenth of the whole (row `whole`)."""
 
-        return Change(apply)
+    def shifted(shares: Floats, sd: float) -> Floats:
+        out = shares.copy()
+        out[:, whole + 1] = moved(shares[:, whole + 1], sd)
+        out[:, whole] += (out[:, whole + 1] - shares[:, whole + 1]) / SLICES
+        return out
 
-    return {f"{sd} sd": shifted(sd) for sd in (0.2, 0.5, 1.0)}
+    return {f"{sd} sd": lasting(partial(shifted, sd=sd)) for sd in (0.2, 0.5, 1.0)}
 
 
 @dataclass
@@ -100,7 +104,6 @@ class Result:
     nominal: NDArray[np.int64] = field(default_factory=lambda: np.zeros(3, np.int64))
     delays: dict[str, tuple[list[Floats], list[Floats]]] = field(default_factory=dict)
     factors: list[float] = field(default_factory=list)
-    seconds: float = 0.0
 
     def rate(self, count: float) -> float:
         return count / self.days * PERIOD
@@ -191,17 +194,15 @@ def live(
         past = [*past, counts][-BASELINE:]
 
 
-Fleets = tuple[str, str, Callable[[np.random.Generator, int], Streams], Callable[[Streams], dict[str, Change]], bool]
-"""Key, title, streams of so many days, changes, and whether the cells are ordered."""
+@dataclass(frozen=True)
+class Fleets:
+    """A family: its streams of so many days, what may change in them, whether cells are ordered, which way harms."""
 
-
-def ordered(comparisons: int) -> Iterator[Fleets]:
-    for name, family in FAMILIES.items():
-
-        def make(rng: np.random.Generator, days: int, family=family) -> Streams:  # type: ignore[no-untyped-def]
-            return Fleet(rng, family, comparisons, days)
-
-        yield name, family.title, make, lambda fleet: of_ordered(fleet.base), True
+    title: str
+    make: Callable[[np.random.Generator, int], Streams]
+    changes: Callable[[Streams], dict[str, Change]]
+    ordered: bool = True
+    worse: int = 0
 
 
 SHARES = {
@@ -212,30 +213,32 @@ SHARES = {
 }
 
 
-def special() -> Iterator[Fleets]:
-    for name, (share, n, wobble, rho) in SHARES.items():
+def families(comparisons: int) -> dict[str, Fleets]:
+    def of_family(family: Family) -> Fleets:
+        return Fleets(family.title, lambda rng, days: Fleet(rng, family, comparisons, days), lambda f: of_ordered(f.base))
 
-        def make(rng: np.random.Generator, days: int, drawn=(share, n, wobble, rho)) -> Streams:  # type: ignore[no-untyped-def]
-            return ShareFleet(rng, 40, days, *drawn)
-
+    def of_share(share: float, n: int, wobble: float, rho: float) -> Fleets:
         title = f"{share:.1%} of {n}" + (f", {wobble:.0%} wobble, AR(1) {rho:g}" if wobble else "")
-        yield name, title, make, lambda _: of_shares(), False
-    yield "category", "ten categories", lambda rng, days: CategoryFleet(rng, 40, days), lambda _: of_categories(), False
-    yield "slice", "one slice of ten", lambda rng, days: SliceFleet(rng, 4, days), of_slices, True  # type: ignore[arg-type]
+        make = partial(ShareFleet, comparisons=40, share=share, n=n, wobble=wobble, rho=rho)
+        return Fleets(title, lambda rng, days: make(rng, days=days), lambda _: of_shares(), False, 1)
+
+    out = {name: of_family(family) for name, family in FAMILIES.items()}
+    out |= {name: of_share(*parts) for name, parts in SHARES.items()}
+    categories = Fleets("ten categories", lambda rng, days: CategoryFleet(rng, 40, days), lambda _: of_categories(), False)
+    slices = Fleets("one slice of ten", lambda rng, days: SliceFleet(rng, 4, days), lambda _: of_slices(SliceFleet.whole(4)))
+    return out | {"category": categories, "slice": slices}
 
 
 def run(fleets: Fleets, number: int, options: argparse.Namespace) -> Result:
-    name, title, make, changes, is_ordered = fleets
-    result, began = Result(title), time.process_time()
+    result = Result(fleets.title)
     judged = options.days - BASELINE - HISTORY - UNJUDGED
     every = max(4, judged * options.runs // options.changes)
     for i in range(options.runs):
         rng = np.random.default_rng([options.seed, number, i])
-        fleet = make(rng, options.days)
-        judge = Judge(fleet.base, fleet.k, RULES, is_ordered, int(name in SHARES))
-        live(result, rng, fleet, judge, changes(fleet), options.days, every)
-    result.seconds = time.process_time() - began
-    print(f"{rates_tables.alarm_row(result)}", file=sys.stderr)
+        fleet = fleets.make(rng, options.days)
+        judge = Judge(fleet.base, fleet.k, RULES, fleets.ordered, fleets.worse)
+        live(result, rng, fleet, judge, fleets.changes(fleet), options.days, every)
+    print(rates_tables.alarm_row(result), file=sys.stderr)
     return result
 
 
@@ -248,9 +251,9 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=303)
     parser.add_argument("--changes", type=int, default=20)
     options = parser.parse_args()
-    every = [*ordered(options.comparisons), *special()]
-    wanted = options.families.split(",") if options.families else [name for name, *_ in every]
-    results = {fleets[0]: run(fleets, number, options) for number, fleets in enumerate(every) if fleets[0] in wanted}
+    every = families(options.comparisons)
+    wanted = options.families.split(",") if options.families else list(every)
+    results = {name: run(each, i, options) for i, (name, each) in enumerate(every.items()) if name in wanted}
     print(f"seed {options.seed}, {options.runs} runs of {options.days} days, changes on {options.changes} days\n")
     rates_tables.show(results, SLICES)
 

@@ -91,7 +91,10 @@ class Fleet:
             common = self._noise((windows, 1, DIRECTIONS))
             noise = float(np.sqrt(family.shared)) * common + float(np.sqrt(1 - family.shared)) * noise
         rho = family.autoregression
-        latent = signal.lfilter(np.float32([np.sqrt(1 - rho**2)]), np.float32([1, -rho]), noise, axis=0) if rho else noise
+        latent = noise
+        if rho:
+            numerator, denominator = np.array([np.sqrt(1 - rho**2)], np.float32), np.array([1, -rho], np.float32)
+            latent = np.asarray(signal.lfilter(numerator, denominator, noise, axis=0), np.float32)
         moves = family.daynight * np.sin(2 * np.pi * t / DAY + 1) + family.weekend * (t // DAY % 7 >= 5)
         latent += moves[:, None, None].astype(np.float32)
         if family.wander:
@@ -154,4 +157,4 @@ def cell_values(base: Floats) -> Floats:
     edges = special.ndtri(np.clip(np.cumsum(base, axis=-1)[..., :-1], 0.0, 1.0))
     density = np.exp(-(edges**2) / 2) / np.sqrt(2 * np.pi)
     ends = np.concatenate([np.zeros_like(density[..., :1]), density, np.zeros_like(density[..., :1])], axis=-1)
-    return np.divide(ends[..., :-1] - ends[..., 1:], base, out=np.zeros_like(base), where=base > 0)
+    return np.asarray(np.divide(ends[..., :-1] - ends[..., 1:], base, out=np.zeros_like(base), where=base > 0))

@@ -67,8 +67,11 @@ class SliceFleet:
         self.fleet = Fleet(rng, FAMILIES["low"], applications * SLICES, days)
         self.fleet.traffic = self.fleet.traffic * SLICE_EVENTS // self.fleet.load + 1
         self.base, self.k = np.tile(EVEN, (applications * (SLICES + 1), 1)), np.full(applications * (SLICES + 1), CELLS)
-        self.whole = np.arange(applications) * (SLICES + 1)
-        self.first = self.whole + 1
+
+    @staticmethod
+    def whole(applications: int) -> NDArray[np.int64]:
+        """The rows of all traffic; their slices follow."""
+        return np.arange(applications) * (SLICES + 1)
 
     def day(self, day: int) -> tuple[NDArray[np.int64], Floats]:
         """As Fleet; the whole's shares are those of its slices together."""
