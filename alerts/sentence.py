@@ -10,6 +10,7 @@ No data from support since 03:15 UTC
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from alerts.baselines import phrase
 from alerts.numbers import change, clock, count, number, share
 from alerts.rules import slice_text
 from records.finding import CellReason, Finding, Reasons, SliceReason
@@ -106,7 +107,8 @@ def _what(finding: Finding, signal: Signal | None) -> str:
         if moved:
             return moved
     if reasons.cells:
-        return f"{title} changed: " + ", ".join(_cell(cell, title) for cell in _largest(reasons.cells))
+        differs = " changed" if finding.comparison == "drift" else f", unlike {plain(phrase(finding.baseline))}"
+        return f"{title}{differs}: " + ", ".join(_cell(cell, title) for cell in _largest(reasons.cells))
     if finding.effect and finding.times_floor > 0:
         return f"{title} changed by {number(finding.times_floor)} times the smallest change that counts"
     return f"{title} changed"
@@ -126,11 +128,12 @@ def _moved(finding: Finding, signal: Signal | None, title: str, before: float, a
     note = [] if of_calls else [finding.reasons.statistic]
     if not percent and (relative := change(before, after)):
         note.append(relative)
+    if finding.comparison == "drift" and not finding.baseline.startswith("trailing"):
+        note.append(f"against {plain(phrase(finding.baseline))}")
     aside = f" ({', '.join(note)})" if note else ""
     if finding.comparison == "drift":
         return f"{title} {'rose' if after > before else 'fell'} from {low} to {high}{suffix}{aside}"
-    against = plain(finding.baseline.rsplit(":", 1)[-1])
-    return f"{title} stood at {high} against {low}{suffix} in {against}{aside}"
+    return f"{title} stood at {high} against {low}{suffix} in {plain(phrase(finding.baseline))}{aside}"
 
 
 def _categorical(signal: Signal | None) -> bool:

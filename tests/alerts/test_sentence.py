@@ -61,8 +61,21 @@ BUCKETS = Reasons(before=96.0, after=96.2, cells=[CellReason("800 to 1 200 words
         (finding(), "Response words changed by 2.1 times the smallest change that counts since 11:30 UTC"),
         (finding(effect={}), "Response words changed since 11:30 UTC"),
         (
-            finding(comparison="skew", baseline="reference:evalset", since=NOON - 2 * DAY, reasons=WORDS),
+            finding(comparison="skew", baseline="reference evalset", since=NOON - 2 * DAY, reasons=WORDS),
             "Response words stood at 148 against 96 in evalset (median, +54 %) since 2025-11-19 12:00 UTC",
+        ),
+        (
+            finding(comparison="cohort", baseline="cohort tags.tenant against rest", slice=ACME, reasons=WORDS),
+            "Response words stood at 148 against 96 in the rest of tenant at the same time (median, +54 %) for tenant=acme "
+            "since 11:30 UTC",
+        ),
+        (
+            finding(comparison="cohort", baseline="cohort model b against a", reasons=BUCKETS),
+            "Response words, unlike model=a at the same time: 800 to 1 200 words 4 % -> 19 % since 11:30 UTC",
+        ),
+        (
+            finding(baseline="seasonal 7d x4", reasons=WORDS),
+            "Response words rose from 96 to 148 (median, +54 %, against the same hour of 4 earlier weeks) since 11:30 UTC",
         ),
         (finding(verdict="no_data", signal="no_data"), "No data from support since 11:30 UTC"),
         (finding(verdict="no_data", slice=ACME), "No data from support for tenant=acme since 11:30 UTC"),

@@ -12,7 +12,7 @@ from monitor.page import figures
 from monitor.page.charts import even_cells
 from monitor.page.reading.incidents import candidates, finding_effect, sentence_of, window_effect
 from monitor.page.reading.kept import Kept, stretches
-from monitor.page.reading.names import baseline_label, baseline_phrase, shown, slice_key, slice_label, statistic
+from monitor.page.reading.names import shown, slice_key, slice_label, statistic
 from monitor.page.reading.panes import EARLIER_DAYS, LEAST_DAYS, Column, mean, merged, quantile, share, usual_band
 from monitor.page.reading.windows import KINDS, Board, Verdicts, cells
 from monitor.page.views import TimeAxis
@@ -234,24 +234,3 @@ def test_whole_numbers_are_drawn_on_cells_no_narrower_than_one() -> None:
     lows = [cell.low for cell in drawn if cell.low is not None]
     assert lows == [0.0, 1.0, 2.0, 3.0, 4.0]
     assert [cell.reference for cell in drawn] == pytest.approx([1 / 9, 2 / 9, 3 / 9, 2 / 9, 1 / 9])
-
-
-@pytest.mark.parametrize(
-    ("name", "label", "phrase"),
-    [
-        ("reference evalset", "evalset", "evalset"),
-        ("trailing 7d", "trailing 7d", "its own last 7 days"),
-        ("trailing 36h", "trailing 36h", "its own last 36h"),
-        ("seasonal 7d x4", "same hour, 4 earlier weeks", "the same hour of 4 earlier weeks"),
-        ("seasonal 1d x1", "same hour, 1 earlier day", "the same hour of 1 earlier day"),
-        ("seasonal 14d x3", "same hour, 3 times 2 weeks before", "the same hour of 3 times 2 weeks before"),
-        ("seasonal 2d x5", "same hour, 5 times 2 days before", "the same hour of 5 times 2 days before"),
-        ("period 2026-11-01 to 2026-11-08", "2026-11-01 to 2026-11-08", "itself from 2026-11-01 to 2026-11-08"),
-        ("cohort tags.tenant against rest", "rest of tenant, same time", "the rest of tenant at the same time"),
-        ("cohort tags.tenant acme co against rest", "rest of tenant, same time", "the rest of tenant at the same time"),
-        ("cohort prompt_version v14 against v13", "prompt_version=v13, same time", "prompt_version=v13 at the same time"),
-        ("past", "past", "past"),
-    ],
-)
-def test_a_baseline_has_words_for_tables_and_for_sentences(name: str, label: str, phrase: str) -> None:
-    assert (baseline_label(name), baseline_phrase(name)) == (label, phrase)

@@ -3,11 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.baselines import label
 from detectors.calibration import Slice
 from detectors.cells import NEVER_SEEN, OUT_OF_RANGE
 from monitor.page.charts import even_cells
 from monitor.page.reading.baselines import Reference, Typical
-from monitor.page.reading.names import Shown, baseline_label, category, short
+from monitor.page.reading.names import Shown, category, short
 from monitor.page.reading.panes import Column
 from monitor.page.views import DistributionCell, DistributionView
 from records.pane import Pane
@@ -25,7 +26,7 @@ def read_distribution(
     """Both sides of a comparison; None where either holds nothing."""
     name, kind = signal.name, signal.signal.kind
     base, now = reference.columns(where, baseline, name)
-    against = baseline if baseline.startswith("reference ") else baseline_label(baseline)
+    against = baseline if baseline.startswith("reference ") else label(baseline)
     if name in (OUT_OF_RANGE, NEVER_SEEN) or kind == Kind.BOOLEAN:
         words = _KNOWN if kind == Kind.BOOLEAN and name in (OUT_OF_RANGE, NEVER_SEEN) else (f"no {signal.title}", signal.title)
         counts = reference.counts(where, baseline, name)

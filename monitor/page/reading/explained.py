@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from alerts.baselines import label, phrase
 from monitor import reading
 from monitor.page import figures
 from monitor.page.reading.incidents import Incident, finding_effect
-from monitor.page.reading.names import baseline_label, baseline_phrase, shown, slice_key, slice_label
+from monitor.page.reading.names import shown, slice_key, slice_label
 from monitor.page.views import Choice, Evidence, Moved, Part, Sentence, Why
 from monitor.reading.saying import CHANGES, why
 
@@ -15,9 +16,7 @@ NARROW = "\u202f"
 
 def reasons(found: Sequence[reading.Explained], shared: reading.Budget) -> tuple[Why, ...]:
     """Why each comparison of a signal alarms where it does."""
-    return tuple(
-        Why(one.comparison, baseline_label(one.baseline), why(one, shared).replace(NARROW, figures.SPACE)) for one in found
-    )
+    return tuple(Why(one.comparison, label(one.baseline), why(one, shared).replace(NARROW, figures.SPACE)) for one in found)
 
 
 def beside(found: Sequence[reading.Explained]) -> Sentence:
@@ -29,7 +28,7 @@ def beside(found: Sequence[reading.Explained]) -> Sentence:
     changes = {one.change for one in told if one.change is not None}
     parts = [Part(f"{words[:1].upper()}{words[1:]}: ", "strong") for words in (CHANGES[change] for change in changes)]
     effects = ", ".join(
-        f"{figures.times(one.day.times_floor)} floor from {baseline_phrase(one.baseline)} ({one.comparison})" for one in told
+        f"{figures.times(one.day.times_floor)} floor from {phrase(one.baseline)} ({one.comparison})" for one in told
     )
     return (*parts, Part(f"{'o' if parts else 'O'}ver the last 24 h {effects}."))
 
@@ -45,7 +44,7 @@ def moved(incident: Incident) -> tuple[Moved, ...]:
         rows.append(
             Moved(
                 finding.signal, shown(finding.signal).title, Choice(slice_key(dimension, value), slice_label(dimension, value)),
-                "silence" if silent else f"{finding.comparison}, {baseline_label(finding.baseline)}", finding.since,
+                "silence" if silent else f"{finding.comparison}, {label(finding.baseline)}", finding.since,
                 finding.ended, None if silent else finding_effect(finding),
                 None if silent else Evidence(finding.evidence, finding.threshold), finding is leader,
             )

@@ -1,6 +1,5 @@
 """How signals and slices are called on the page: order, families, display units, labels."""
 
-import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -22,8 +21,6 @@ FAMILIES = {
 """Families in the order of the page, as it writes them."""
 PERCENT = ("_share", ".repetition")
 UNITS = {"seconds": "s", "characters": "chars", "tokens": "tok", "tokens/s": "tok/s", "USD": "¢"}
-REST = "rest"
-"""Whom a cohort is compared with where no value is named."""
 LONGEST = 24
 FEW = 10.0
 """Counts whose usual value is below this are told by their mean: a median of 2 hides most of what can happen."""
@@ -94,42 +91,3 @@ def category(pane: Pane, key: int) -> str:
     """The value of a categorical key."""
     label = pane.label(key)
     return "any other value" if label == "__other__" else label
-
-
-_SEASONAL = re.compile(r"seasonal (\d+)d x(\d+)")
-_DAYS = re.compile(r"(?<=\d)d$")
-_COHORT = re.compile(r"cohort (\S+)(?: .+)? against (.+)")
-
-
-def baseline_label(name: str) -> str:
-    """A baseline in a table: "evalset", "trailing 7d", "same hour, 4 earlier weeks", "rest of tenant, same time"."""
-    if found := _SEASONAL.fullmatch(name):
-        return f"same hour, {_earlier(*map(int, found.groups()))}"
-    if found := _COHORT.fullmatch(name):
-        return f"{_others(*found.groups())}, same time"
-    return name.removeprefix("reference ").removeprefix("period ")
-
-
-def baseline_phrase(name: str) -> str:
-    """A baseline in a sentence, after "away from": "its own last 7 days", "the rest of tenant at the same time"."""
-    kind, _, rest = name.partition(" ")
-    if found := _SEASONAL.fullmatch(name):
-        return f"the same hour of {_earlier(*map(int, found.groups()))}"
-    if found := _COHORT.fullmatch(name):
-        others = _others(*found.groups())
-        return f"{'the ' if found[2] == REST else ''}{others} at the same time"
-    if kind == "trailing":
-        return f"its own last {_DAYS.sub(' days', rest)}"
-    return f"itself from {rest}" if kind == "period" else name.removeprefix("reference ")
-
-
-def _earlier(days: int, count: int) -> str:
-    weeks = days // 7 if days % 7 == 0 else 0
-    span = "week" if weeks == 1 else "day" if days == 1 else f"{weeks} weeks" if weeks else f"{days} days"
-    if weeks > 1 or (not weeks and days > 1):
-        return f"{count} times {span} before"
-    return f"{count} earlier {span}{'s' if count > 1 else ''}"
-
-
-def _others(dimension: str, against: str) -> str:
-    return f"rest of {dimension.removeprefix('tags.')}" if against == REST else slice_label(dimension, against)

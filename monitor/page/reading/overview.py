@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from alerts.baselines import label
 from detectors.calibration import ALL, Slice
 from monitor.page import figures
 from monitor.page.reading.explained import moved
 from monitor.page.reading.incidents import SHOWN_FOR, Incident, alert_row, marks, period, resolved_label
-from monitor.page.reading.names import Shown, baseline_label, short, shown, slice_key, slice_label
+from monitor.page.reading.names import Shown, short, shown, slice_key, slice_label
 from monitor.page.reading.sight import Sight
 from monitor.page.reading.strips import read_strips
 from monitor.page.reading.windows import Board, Worst, cells, read_verdicts
@@ -61,7 +62,7 @@ def read_overview(sight: Sight, applications: Sequence[str], query: Query) -> Ov
     board = Board(verdicts.select(inside), axis)
     baseline = next((b.name for b in sight.baselines if b.name == query.against), sight.baselines[0].name)
     where = _slice(sight, query.slice)
-    chosen = tuple(Choice(b.name, baseline_label(b.name), b.name == baseline) for b in sight.baselines)
+    chosen = tuple(Choice(b.name, label(b.name), b.name == baseline) for b in sight.baselines)
     return OverviewView(
         chrome, state, rows, last, axis, read_strips(sight.source(ALL), axis),
         _rows(sight, board, baseline, where), _markers(sight, axis),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from alerts.baselines import label
 from detectors.calibration import ALL, Slice
 from detectors.cells import NEVER_SEEN, OUT_OF_RANGE
 from detectors.episodes import TRAFFIC
@@ -13,7 +14,7 @@ from monitor.page.reading.baselines import Typical
 from monitor.page.reading.distributions import read_distribution
 from monitor.page.reading.explained import beside, reasons
 from monitor.page.reading.incidents import Incident, alert_row, period
-from monitor.page.reading.names import Shown, baseline_label, shown, slice_key, slice_label
+from monitor.page.reading.names import Shown, shown, slice_key, slice_label
 from monitor.page.reading.panes import (
     EARLIER_DAYS,
     Column,
@@ -115,7 +116,7 @@ def _lanes(sight: Sight, name: str, where: Slice, verdicts: Verdicts, axis: Time
     for baseline in sight.baselines:
         rows = sight.rows(name, baseline.name, where)
         if len(rows):
-            lanes.append(Lane(baseline.comparison, baseline_label(baseline.name), cells(board.worst(rows), sight.labels)))
+            lanes.append(Lane(baseline.comparison, label(baseline.name), cells(board.worst(rows), sight.labels)))
     return tuple(lanes)
 
 

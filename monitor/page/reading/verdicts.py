@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from alerts.baselines import label
 from detectors.calibration import ALL, Slice
 from detectors.course import ENOUGH, PATIENCE
 from detectors.power import smallest_detectable
@@ -11,7 +12,7 @@ from detectors.standing import HORIZON
 from monitor import reading
 from monitor.page import figures
 from monitor.page.reading.incidents import finding_effect, window_effect
-from monitor.page.reading.names import baseline_label, shown, slice_key, slice_label
+from monitor.page.reading.names import shown, slice_key, slice_label
 from monitor.page.reading.sight import Sight
 from monitor.page.reading.windows import KINDS, Verdicts, kind_of, last_window
 from monitor.page.views import CellKind, Effect, Evidence, SliceRow, VerdictRow
@@ -69,7 +70,7 @@ def _comparison(sight: Sight, baseline: str) -> str:
 def _window_row(sight: Sight, signal: str, where: Slice, baseline: str, window: Window, index: int) -> VerdictRow:
     counts = sight.reference.counts(where, baseline, signal)
     reference_n = None if counts is None else int(counts[0].sum())
-    comparison, words = _comparison(sight, baseline), baseline_label(baseline)
+    comparison, words = _comparison(sight, baseline), label(baseline)
     kind = kind_of(window, index)
     n = int(np.nan_to_num(window.n[index])) if index < len(window.n) else 0
     if kind in ("no_data", "too_few", "calibrating"):
@@ -86,7 +87,7 @@ def _hour_row(sight: Sight, signal: str, where: Slice, baseline: str) -> Verdict
     if counts is None or effect is None or counts[1].sum() < ENOUGH:
         return None
     reference_n, n = (int(side.sum()) for side in counts)
-    return VerdictRow("1 h", _comparison(sight, baseline), baseline_label(baseline), reference_n, n, "quiet", effect,
+    return VerdictRow("1 h", _comparison(sight, baseline), label(baseline), reference_n, n, "quiet", effect,
                       note="effect alone", judged=False)  # fmt: skip
 
 
@@ -95,7 +96,7 @@ def _day_row(one: reading.Explained) -> VerdictRow | None:
     effect = window_effect(one.day.js, one.day.smd, one.day.times_floor, True, None)
     if effect is None or one.day.n < ENOUGH:
         return None
-    return VerdictRow("24 h", one.comparison, baseline_label(one.baseline), one.base.n, one.day.n, "quiet", effect,
+    return VerdictRow("24 h", one.comparison, label(one.baseline), one.base.n, one.day.n, "quiet", effect,
                       note="effect alone", judged=False)  # fmt: skip
 
 
@@ -119,7 +120,7 @@ def _finding_row(sight: Sight, finding: Finding, baseline: str, number: str) -> 
     kind: CellKind = "finding" if finding.verdict == "finding" else "small"
     stands = "24 h, " if finding.horizon == HORIZON else ""
     return VerdictRow(
-        f"{stands}since {figures.since(finding.since, sight.now)}", _comparison(sight, baseline), baseline_label(baseline),
+        f"{stands}since {figures.since(finding.since, sight.now)}", _comparison(sight, baseline), label(baseline),
         finding.reference_n, finding.n, kind, finding_effect(finding), Evidence(finding.evidence, finding.threshold), number,
     )  # fmt: skip
 
