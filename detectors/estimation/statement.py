@@ -63,10 +63,10 @@ class Seen(NamedTuple):
 
 def reconstruction(estimate: Estimate) -> Seen:
     """Of mean errors, by their logarithms, both ways; the effect is in deviations of single rows."""
-    error, deviation = np.array(estimate.error), np.array(estimate.deviation)
+    error, deviation = np.maximum(estimate.error, 1e-12), np.array(estimate.deviation)
     before = float(error[:-1].mean())
     noise = deviation[-1] / np.sqrt(estimate.rows[-1]) / error[-1]
-    smd = (error[-1] - before) / max(float(deviation[:-1].mean()), 1e-12)
+    smd = float(error[-1] - before) / max(float(deviation[:-1].mean()), 1e-12)
     return Seen(float(t_decades(*_prediction(np.log(error), noise))), smd, float(error[-1]), before)
 
 
