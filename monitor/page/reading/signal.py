@@ -116,7 +116,13 @@ def _lanes(sight: Sight, name: str, where: Slice, verdicts: Verdicts, axis: Time
     for baseline in sight.baselines:
         rows = sight.rows(name, baseline.name, where)
         if len(rows):
-            lanes.append(Lane(baseline.comparison, label(baseline.name), cells(board.worst(rows), sight.labels)))
+            lanes.append(
+                Lane(
+                    baseline.comparison,
+                    label(baseline.name).removesuffix(", same time"),
+                    cells(board.worst(rows), sight.labels),
+                )
+            )
     return tuple(lanes)
 
 
