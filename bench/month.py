@@ -5,8 +5,8 @@
 Each application is the demonstration's healthy service with draws of its own: 0.6 calls a second, twice as many by day as
 by night, topics that swing over the day; 10 slices (all, three models, six tenants), 40 signals, the default baseline
 (the last 7 days) and the default budget. Nothing ever changes, so every alert that fires is a false alarm.
-Decoding, signals, panes, verdicts, alerts, the store and what deletes from it are the service's own; HTTP and the log before
-it are left out (`bench.speed` measures those). Progress goes to stderr, a line a simulated day.
+It is sent an hour at a time. Decoding, signals, panes, verdicts, alerts, the store and what deletes from it are the
+service's own; HTTP and the log before it are left out (`bench.speed` measures those). Progress goes to stderr.
 """
 
 import argparse
@@ -83,15 +83,14 @@ class Month:
 
     def run(self) -> Iterator[int]:
         """Take the whole time in; gives the number of each day when it is over."""
-        for start in range(START, START + self.days * DAY, WINDOW):
+        for start in range(START, START + self.days * DAY, HOUR):
             began = time.process_time()
-            records = self.records(start)
+            records = [record for at in range(start, start + HOUR, WINDOW) for record in self.records(at)]
             made = time.process_time()
-            now = start + WINDOW
+            now = start + HOUR
             self.pipeline.ingest(records, now)
-            if now % HOUR == 0:
-                retention.forget(self.store, self.source.current, self.metrics, now)
-                retention.merge_ids(self.store, self.source.current, now)
+            retention.forget(self.store, self.source.current, self.metrics, now)
+            retention.merge_ids(self.store, self.source.current, now)
             self.spent.traffic += made - began
             self.spent.pipeline += time.process_time() - made
             self.spent.interactions += sum(record.value.count(b"\n") + 1 for record in records)

@@ -80,19 +80,18 @@ class Cells:
 
     def tally(self, pane: Pane) -> Tally:
         """Counts and sums of a pane in these cells; what the pane does not hold is zero."""
-        size = len(self.names)
         place, back = self._aligned(pane.names)
-        mine = back[pane.counts.signal] if len(pane.counts.signal) else np.empty(0, np.int64)
-        good = (mine >= 0) & (pane.counts.key != BAD)
-        signal, key, count = mine[good], pane.counts.key[good], pane.counts.count[good]
-        cell, known = self.place(signal, key)
-        found = np.bincount(signal * CELLS + cell, weights=count, minlength=size * CELLS)
-        cells = found.astype(np.float64).reshape(size, CELLS)
-        self._quality(cells, signal, key, count, known)
+        numeric, counts = self.kinds == Kind.NUMERIC, pane.counts
+        cells = np.zeros((len(self.names), CELLS))
+        quality = cells[-2:] if self.names[-2:] == (OUT_OF_RANGE, NEVER_SEEN) else np.zeros((2, CELLS))
+        _count(
+            self.starts, self.first, self.cell, self.k, numeric, self.lowest, self.highest,
+            back, counts.signal, counts.key, counts.count, cells, quality,
+        )  # fmt: skip
         n = cells.sum(1)
-        held = (place >= 0) & (self.kinds == Kind.NUMERIC)
-        total, square = np.full(size, np.nan), np.full(size, np.nan)
-        total[self.kinds == Kind.NUMERIC] = square[self.kinds == Kind.NUMERIC] = 0.0
+        held = (place >= 0) & numeric
+        total = np.where(numeric, 0.0, np.nan)
+        square = total.copy()
         step = pane.resolution[place[held]]
         total[held] = pane.moments[place[held], TOTAL] * step
         square[held] = pane.moments[place[held], SQUARE] * step**2
@@ -118,37 +117,44 @@ class Cells:
         known = numeric | (self.first[entry] == key)
         return np.where(known, self.cell[entry], self.k[signal] - 1), known
 
-    def _quality(
-        self,
-        cells: NDArray[np.float64],
-        signal: NDArray[np.int64],
-        key: NDArray[np.int64],
-        count: NDArray[np.int64],
-        known: NDArray[np.bool_],
-    ) -> None:
-        """Fill the two rows that speak of all signals: values out of the baseline's range, categories it never had."""
-        numeric = self.kinds[signal] == Kind.NUMERIC
-        outside = numeric & ((key < self.lowest[signal]) | (key > self.highest[signal]))
-        for name, of, bad in ((OUT_OF_RANGE, numeric, outside), (NEVER_SEEN, ~numeric, ~known)):
-            if name in self.names[-2:]:
-                row = self.names.index(name, len(self.names) - 2)
-                cells[row, :2] = count[of & ~bad].sum(), count[of & bad].sum()
+
+@nb.njit(cache=True, nogil=True)
+def _entry(starts, first, signal, key):  # type: ignore[no-untyped-def]
+    """The last entry of a signal whose first key is not above `key`, else its first entry."""
+    low, high = starts[signal], starts[signal + 1]
+    while high - low > 1:
+        middle = (low + high) // 2
+        if first[middle] <= key:
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 @nb.njit(cache=True, nogil=True)
 def _locate(starts, first, signal, key):  # type: ignore[no-untyped-def]
-    """For each (signal, key) the last entry of that signal whose first key is not above it, else its first entry."""
+    """`_entry` of each (signal, key)."""
     out = np.empty(len(signal), np.int64)
     for i in range(len(signal)):
-        low, high = starts[signal[i]], starts[signal[i] + 1]
-        while high - low > 1:
-            middle = (low + high) // 2
-            if first[middle] <= key[i]:
-                low = middle
-            else:
-                high = middle
-        out[i] = low
+        out[i] = _entry(starts, first, signal[i], key[i])
     return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _count(  # type: ignore[no-untyped-def]
+    starts, first, cell, k, numeric, lowest, highest, back, signal, key, count, cells, quality
+):
+    """Count a pane's entries into cells (C, CELLS) and into the rows that speak of all signals, `quality` (2, CELLS): values
+    within and out of the baseline's range, categories that it had and never had."""
+    for i in range(len(signal)):
+        row = back[signal[i]]
+        if row < 0 or key[i] == BAD:
+            continue
+        entry = _entry(starts, first, row, key[i])
+        known = numeric[row] or first[entry] == key[i]
+        cells[row, cell[entry] if known else k[row] - 1] += count[i]
+        bad = key[i] < lowest[row] or key[i] > highest[row] if numeric[row] else not known
+        quality[0 if numeric[row] else 1, int(bad)] += count[i]
 
 
 @nb.njit(cache=True, nogil=True)
