@@ -85,6 +85,8 @@ def _typical(
     part: Part, signal: Signal, before: NDArray[np.float64], after: NDArray[np.float64], pane: Pane
 ) -> tuple[float | None, float | None, str]:
     """Typical value before and after, and which one: a median, a mean where medians do not tell them apart, a share."""
+    if signal.kind == Kind.VECTOR:
+        return None, None, ""
     if signal.kind != Kind.NUMERIC:
         moved = int(np.argmax(np.abs(after - before))) if signal.kind == Kind.CATEGORICAL else 1
         return float(before[moved]), float(after[moved]), "share"

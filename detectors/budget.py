@@ -22,6 +22,7 @@ class Floor:
     smd: float = 0.2  # standard deviations between means
     ratio: float = 1.5  # of shares, either way
     events: float = 10.0  # that a ratio needs, observed or expected
+    mahalanobis: float = 0.5  # standard deviations between the means of vectors
 
 
 DEFAULT_FLOOR = Floor()
@@ -50,3 +51,8 @@ def times_floor(js: ArrayLike, smd: ArrayLike, ratio: ArrayLike, events: ArrayLi
     by_mean = np.abs(np.asarray(smd, np.float64)) / floor.smd
     out: Floats = np.fmax(np.fmax(np.fmax(np.asarray(js, np.float64) / floor.js, by_mean), by_share), 0.0)
     return out
+
+
+def vector_floors(distance: Floats, floor: Floor = DEFAULT_FLOOR) -> Floats:
+    """The distance of the means of vectors, less what chance adds to it, in units of the floor (V,); 0 where there is none."""
+    return np.nan_to_num(distance / floor.mahalanobis, nan=0.0)

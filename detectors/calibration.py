@@ -12,10 +12,12 @@ from detectors.baselines import Baseline
 from detectors.cells import CELLS, Cells, Tally, add_tallies, make_cells
 from detectors.common_factor import NOTHING, Pool
 from detectors.effects import shares
-from detectors.scores import MINIMUM_WINDOWS
+from detectors.scores import MINIMUM_WINDOWS, VECTOR, Scores, window_scores
+from detectors.vectors import NO_BASE, VectorBase, VectorSums, concatenate_vectors, learn_vectors, vector_scores
 from detectors.wobble import Wobble, WobbleSums, learn_wobble
 from records.pane import EMPTY, Accumulator, Pane, subtract, without_text
 from records.signal import Kind, Signal
+from records.summary.vectors import DIMENSIONS
 from records.window import DAY, HOUR, WINDOW
 
 Slice = tuple[str, str]
@@ -74,15 +76,16 @@ class Traits(NamedTuple):
 
 
 class Base(NamedTuple):
-    """The baselines of C comparisons: counts (C, CELLS), and mean, variance and number of values (C,)."""
+    """The baselines of C comparisons: counts (C, CELLS), and mean, variance and number of values (C,); those of vectors."""
 
     cells: NDArray[np.float64]
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
     n: NDArray[np.float64]
+    vectors: VectorBase = NO_BASE
 
     def select(self, rows: NDArray[np.int64]) -> "Base":
-        return Base(self.cells[rows], self.mean[rows], self.variance[rows], self.n[rows])
+        return Base(self.cells[rows], self.mean[rows], self.variance[rows], self.n[rows], self.vectors.select(rows))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,9 @@ def concatenate(tallies: Sequence[Tally]) -> Tally:
     """The tallies of several parts, one below the other."""
     if not tallies:
         return Tally(np.zeros((0, CELLS)), np.zeros(0), np.zeros(0), np.zeros(0))
-    return Tally(*(np.concatenate([getattr(t, name) for t in tallies]) for name in ("cells", "n", "total", "square")))
+    names = ("cells", "n", "total", "square")
+    cells, n, total, square = (np.concatenate([getattr(t, name) for t in tallies]) for name in names)
+    return Tally(cells, n, total, square, concatenate_vectors([t.vectors for t in tallies], [len(t.n) for t in tallies]))
 
 
 def others(baseline: Baseline, where: Slice, panes: Panes) -> Pane:
@@ -147,8 +152,10 @@ class Calibration:
         self.stands = self._which(lambda baseline: baseline.stands)
         self.moving = np.flatnonzero(self._which(lambda baseline: baseline.moves))
         self.length = np.array([p.against.length for p in parts for _ in p.index], np.int64)
+        self._own = concatenate([p.cells.tally(p.base) for p in parts])
         self.sums = WobbleSums.empty(len(self.index), CELLS)
-        self._learned = self.sums
+        self.vector_sums = VectorSums.empty(len(self._own.vectors.rows), DIMENSIONS)
+        self._learned = self.sums, self.vector_sums
         self._since: dict[int, Seen] = {}
         self.inherited: tuple[NDArray[np.int64], Seen] | None = None
         self.definitions: Mapping[str, str] = {}
@@ -156,7 +163,6 @@ class Calibration:
         self.slices: frozenset[Slice] = frozenset()
         self.signals: frozenset[str] = frozenset()
         self.pool: Pool = NOTHING
-        self._own = concatenate([p.cells.tally(p.base) for p in parts])
         self.refresh()
 
     def _which(self, holds: Callable[[Baseline], bool]) -> NDArray[np.bool_]:
@@ -194,10 +200,24 @@ class Calibration:
         """The baselines of what was seen."""
         if not len(self.moving):
             return self.base
-        base, rows, beside = Base(*(side.copy() for side in self.base)), self.moving, seen.beside
-        base.cells[rows], base.mean[rows] = beside.cells, beside.mean()
-        base.variance[rows], base.n[rows] = beside.variance(), beside.n
-        return base
+        rows, beside = self.moving, seen.beside
+        cells, mean, variance, n = (side.copy() for side in self.base[:4])
+        cells[rows], mean[rows] = beside.cells, beside.mean()
+        variance[rows], n[rows] = beside.variance(), beside.n
+        vectors = self.base.vectors.moved(rows[beside.vectors.rows], beside.vectors, beside.n)
+        return Base(cells, mean, variance, n, vectors)
+
+    def scores(self, base: Base, now: Tally) -> Scores:
+        """How surprising it is what C comparisons saw in a window, beside `base`: each by the tests of its kind."""
+        traits = self.traits
+        found = window_scores(
+            base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, self.wobble,
+            base.mean, base.variance, base.n, now.mean(), now.variance(), now.n, traits.evaluation,
+        )  # fmt: skip
+        rows = base.vectors.rows
+        decades = vector_scores(base.vectors, now.vectors.mean(now.n), now.n[rows])
+        found.decades[rows], found.spoke[rows] = decades, np.where(np.isnan(decades), -1, VECTOR)
+        return found
 
     def add(self, seen: Seen, healthy: NDArray[np.bool_]) -> None:
         """Add one window of each comparison to the sums where it was healthy (C,), and had a baseline."""
@@ -207,6 +227,8 @@ class Calibration:
             include[self.moving] &= seen.beside.n > 0
         number = np.where(self.traits.numeric, tally.n, 0.0)
         self.sums.add(tally.cells, number, np.nan_to_num(tally.total), np.nan_to_num(tally.square), include)
+        vectors = tally.vectors
+        self.vector_sums.add(tally.n[vectors.rows], vectors.total, vectors.square, include[vectors.rows])
 
     def _differences(self, seen: Seen) -> Tally:
         """The window as it would be if its moving baselines stood still: what differs from them, around what they were
@@ -219,17 +241,19 @@ class Calibration:
         cells[rows] = np.maximum(mine.cells + shift, 0.0)
         total[rows] = mine.total - mine.n * delta
         square[rows] = np.maximum(mine.square - 2 * delta * mine.total + mine.n * delta**2, 0.0)
-        return Tally(cells, now.n, total, square)
+        delta_of_vectors = beside.vectors.mean(beside.n) - fixed.vectors.mean(fixed.n)
+        vectors = now.vectors.less(rows[beside.vectors.rows], np.nan_to_num(delta_of_vectors), now.n)
+        return Tally(cells, now.n, total, square, vectors)
 
     def settle(self) -> None:
         """What was added so far is what this calibration learned; windows that follow extend it."""
-        self._learned = copy.deepcopy(self.sums)
+        self._learned = copy.deepcopy((self.sums, self.vector_sums))
         self.refresh()
 
     def extend(self, start: int, seen: Seen, healthy: NDArray[np.bool_]) -> None:
         """Add the window at `start`, and keep it for `rebuild`; the sums of an hour are judged with once it is over."""
         now = seen.now
-        light = Tally(now.cells.astype(np.float32), now.n, now.total, now.square)
+        light = Tally(now.cells.astype(np.float32), now.n, now.total, now.square, now.vectors)
         self._since[start] = Seen(light, seen.beside, seen.moving)
         self.add(seen, healthy)
         if (start + WINDOW) % HOUR == 0:
@@ -242,7 +266,7 @@ class Calibration:
 
     def rebuild(self, until: int, healthy: Healthy) -> None:
         """Extend what was learned anew by the windows before `until`, by what counts as healthy now; forget the others."""
-        self.sums = copy.deepcopy(self._learned)
+        self.sums, self.vector_sums = copy.deepcopy(self._learned)
         self._since = {start: seen for start, seen in self._since.items() if start < until}
         hour = until // HOUR * HOUR
         for judged_with in (True, False):
@@ -261,7 +285,14 @@ class Calibration:
             np.where(trailing, self.wobble.mean, own.mean()),
             np.where(trailing, self.wobble.mean_variance, own.variance()),
             np.where(trailing, self.sums.mean_count, own.n),
+            self._base_of_vectors(),
         )
+
+    def _base_of_vectors(self) -> VectorBase:
+        own, wobble = self._own.vectors, learn_vectors(self.vector_sums)
+        trailing = self._trailing[own.rows]
+        mean = np.where(trailing[:, None], wobble.mean, own.mean(self._own.n))
+        return VectorBase(own.rows, mean, np.where(trailing, wobble.count, self._own.n[own.rows]), wobble)
 
 
 def _traits(parts: Sequence[Part], declared: Declared) -> Traits:
@@ -355,6 +386,6 @@ def _base(
 
 def make_part(where: Slice, baseline: Baseline, base: Pane, register: Callable[[Subject], int]) -> Part:
     """One slice against one baseline, every comparison with its row in the registry."""
-    cells = make_cells(base)
+    cells = make_cells(base, vectors=where == ALL)
     index = np.array([register(Subject(*where, name, baseline.name)) for name in cells.names], np.int64)
     return Part(*where, baseline, base, cells, index)

@@ -11,9 +11,11 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.vectors import NO_VECTORS, VectorTally
 from records.pane import SQUARE, TOTAL, Pane
 from records.signal import Kind
 from records.summary.buckets import BAD, OTHER, bucket_edges
+from records.summary.vectors import VECTORS
 
 CELLS = 10
 """At most so many cells: with fewer than five expected in each no tail is right."""
@@ -31,6 +33,7 @@ class Tally:
     n: NDArray[np.float64]
     total: NDArray[np.float64]
     square: NDArray[np.float64]
+    vectors: VectorTally = NO_VECTORS
 
     def mean(self) -> NDArray[np.float64]:
         mean: NDArray[np.float64] = np.divide(self.total, self.n, out=np.full(len(self.n), np.nan), where=self.n > 0)
@@ -44,19 +47,20 @@ class Tally:
         return variance
 
     def select(self, rows: NDArray[np.int64]) -> "Tally":
-        return Tally(self.cells[rows], self.n[rows], self.total[rows], self.square[rows])
+        vectors = self.vectors.select(rows)
+        return Tally(self.cells[rows], self.n[rows], self.total[rows], self.square[rows], vectors)
 
     def where(self, kept: NDArray[np.bool_]) -> "Tally":
         """The same where `kept` (C,), nothing elsewhere."""
         blank = np.where(np.isnan(self.total), np.nan, 0.0)
         return Tally(
             np.where(kept[:, None], self.cells, 0.0), np.where(kept, self.n, 0.0),
-            np.where(kept, self.total, blank), np.where(kept, self.square, blank),
+            np.where(kept, self.total, blank), np.where(kept, self.square, blank), self.vectors.where(kept),
         )  # fmt: skip
 
 
 def add_tallies(a: Tally, b: Tally) -> Tally:
-    return Tally(a.cells + b.cells, a.n + b.n, a.total + b.total, a.square + b.square)
+    return Tally(a.cells + b.cells, a.n + b.n, a.total + b.total, a.square + b.square, a.vectors.plus(b.vectors))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,8 @@ class Cells:
 
     `k` (C,) real cells; entries starts[i] to starts[i + 1] belong to row i: an entry begins at key `first` and counts into
     `cell`. Numeric cells reach up to the next entry, categories stand for their key alone (any other: the last cell).
-    `lowest` and `highest` (C,) are the first and last key that the baseline had.
+    `lowest` and `highest` (C,) are the first and last key that the baseline had. A vector signal has one cell, which holds
+    how many vectors there were.
     """
 
     names: tuple[str, ...]
@@ -88,6 +93,7 @@ class Cells:
             self.starts, self.first, self.cell, self.k, numeric, self.lowest, self.highest,
             back, counts.signal, counts.key, counts.count, cells, quality,
         )  # fmt: skip
+        vectors = self._vectors(pane, cells) if (self.kinds == Kind.VECTOR).any() else NO_VECTORS
         n = cells.sum(1)
         held = (place >= 0) & numeric
         total = np.where(numeric, 0.0, np.nan)
@@ -95,10 +101,17 @@ class Cells:
         step = pane.resolution[place[held]]
         total[held] = pane.moments[place[held], TOTAL] * step
         square[held] = pane.moments[place[held], SQUARE] * step**2
-        return Tally(cells, n, total, square)
+        return Tally(cells, n, total, square, vectors)
+
+    def _vectors(self, pane: Pane, cells: NDArray[np.float64]) -> VectorTally:
+        """The sums of the vector signals; how many vectors there were goes into their one cell."""
+        rows = np.flatnonzero(self.kinds == Kind.VECTOR)
+        moments = [pane.vectors(self.names[row]) for row in rows.tolist()]
+        cells[rows, 0] = [one.n for one in moments]
+        return VectorTally(rows, np.array([one.total for one in moments]), np.array([one.square for one in moments]))
 
     def _aligned(self, names: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where each row is among a pane's signals, and the row of each of those; -1 is nowhere."""
+        """Where each row is among a pane's signals, and the row that counts each of those by its keys; -1 is nowhere."""
         found = self._alignments.get(names)
         if found is None:
             if len(self._alignments) > 64:
@@ -106,7 +119,8 @@ class Cells:
             position = {name: i for i, name in enumerate(names)}
             place = np.array([position.get(name, -1) for name in self.names], np.int64)
             back = np.full(len(names), -1, np.int64)
-            back[place[place >= 0]] = np.flatnonzero(place >= 0)
+            counted = (place >= 0) & (self.kinds != Kind.VECTOR)
+            back[place[counted]] = np.flatnonzero(counted)
             found = self._alignments[names] = (place, back)
         return found
 
@@ -192,10 +206,10 @@ def _category_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tup
     return keys, cell, len(order) + 1
 
 
-def make_cells(base: Pane) -> Cells:
+def make_cells(base: Pane, vectors: bool = True) -> Cells:
     """The binning that a baseline's pane decides: one row for each signal that can be compared, two more for data quality.
 
-    Texts are not compared: they explain. Vectors have no cells.
+    Texts are not compared: they explain. Of slices, which have none of their own, `vectors` are not.
     """
     names, kinds, k, starts, first, cell, ends = [], [], [], [0], [], [], []
     good = base.counts.key != BAD
@@ -203,12 +217,14 @@ def make_cells(base: Pane) -> Cells:
     bounds = np.searchsorted(base.counts.signal[good], np.arange(len(base.names) + 1)).tolist()
     for i, (name, kind) in enumerate(zip(base.names, base.kinds.tolist(), strict=True)):
         keys, counts = all_keys[bounds[i] : bounds[i + 1]], all_counts[bounds[i] : bounds[i + 1]]
-        if kind in (Kind.TEXT, Kind.VECTOR) or not counts.any():
+        if kind == Kind.TEXT or (kind == Kind.VECTOR and not vectors) or not counts.any():
             continue
         if kind == Kind.NUMERIC:
             mine, place, size = _numeric_entries(keys, counts)
         elif kind == Kind.BOOLEAN:
             mine, place, size = np.array([0, 1]), np.arange(2), 2
+        elif kind == Kind.VECTOR:
+            mine, place, size = np.array([VECTORS]), np.array([0]), 1
         else:
             mine, place, size = _category_entries(keys, counts)
             if not len(mine):

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.budget import CAP, thresholds, times_floor
+from detectors.budget import CAP, thresholds, times_floor, vector_floors
 from detectors.calibration import ALL, Base, Calibration, Healthy, Panes, Season, Seen, Subject, Traits, always, no_season
 from detectors.cells import Tally
 from detectors.common_factor import factor
 from detectors.effects import jensen_shannon, share_ratio, standardised_mean_difference
 from detectors.evidence import step
 from detectors.history import NEVER, History
-from detectors.scores import window_scores
+from detectors.vectors import beyond_chance, mahalanobis
 from records.window import DAY, HOUR, WINDOW, Code, Window
 
 ENOUGH, PATIENCE = 30, 12
@@ -106,10 +106,7 @@ class Course:
         """Scores, ranks, evidence and effects of the comparisons in force; `waited` (C,) as `Window` has it."""
         index, traits, now, base = calibration.index, calibration.traits, seen.now, calibration.against(seen)
         mean, enough = now.mean(), seen.enough(ENOUGH)
-        found = window_scores(
-            base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
-            base.mean, base.variance, base.n, mean, now.variance(), now.n, traits.evaluation,
-        )  # fmt: skip
+        found = calibration.scores(base, now)
         self.spoke[index] = np.where(enough, found.spoke, -1)
         scores = np.where(enough, found.decades, np.nan)
         p, calibrated = self.history.rank(window.start, scores, index, self.parent[index])
@@ -125,13 +122,14 @@ class Course:
         grown = self.grown or seen
         _, _, lasting = effects(calibration.against(grown), traits, grown.now)
         share = np.take_along_axis(now.cells, (traits.k - 1)[:, None], 1)[:, 0] / np.maximum(now.n, 1)
+        value = np.select([traits.numeric, traits.k > 1], [mean, share], smd)
         verdict = np.select(
             [now.n == 0, ~enough, ~calibrated, evidence >= h],
             [Code.ABSENT, Code.TOO_FEW, Code.CALIBRATING, Code.SMALL],
             Code.CALM,
         )
         columns: dict[str, NDArray[np.generic]] = {
-            "n": now.n, "value": np.where(traits.numeric, mean, share), "score": scores, "log_p": np.log10(p),
+            "n": now.n, "value": value, "score": scores, "log_p": np.log10(p),
             "evidence": evidence, "threshold": h, "js": js, "smd": smd,
             "floors": np.where(evidence >= h, lasting, floors), "since": since, "waited": waited, "verdict": verdict,
         }  # fmt: skip
@@ -254,7 +252,8 @@ class Course:
 def effects(
     base: Base, traits: Traits, now: Tally, unbiased: bool = False
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Jensen-Shannon distance, difference of means in standard deviations, and effect over its floor, each (C,).
+    """Jensen-Shannon distance, difference of means in standard deviations, and effect over its floor, each (C,). Of vectors
+    the second is Mahalanobis' distance, and the first, which needs cells, is nan.
 
     A distance is never 0, however little differs: `unbiased` takes off what chance alone adds to its square, which is
     (K - 1) / (8 ln 2) (1/n + 1/N) to first order; and a ratio counts however few its events are, so that a rare share
@@ -266,7 +265,12 @@ def effects(
         js = np.sqrt(np.maximum(js**2 - (traits.k - 1) / (8 * np.log(2)) * (1 / n + 1 / total), 0.0))
     smd = np.where(traits.numeric, standardised_mean_difference(base.mean, base.variance, now.mean()), np.nan)
     ratio, events = ratios(base, traits, now)
-    return js, smd, times_floor(js, smd, ratio, np.where(unbiased, np.inf, events))
+    floors = times_floor(js, smd, ratio, np.where(unbiased, np.inf, events))
+    rows = base.vectors.rows
+    distance = mahalanobis(base.vectors, now.vectors.mean(now.n))
+    js[rows], smd[rows] = np.nan, distance
+    floors[rows] = vector_floors(beyond_chance(distance, base.vectors.n, now.n[rows]))
+    return js, smd, floors
 
 
 def ratios(base: Base, traits: Traits, now: Tally) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,12 +11,18 @@ from detectors.calibration import Base, Part, Traits
 from detectors.cells import Tally
 from detectors.course import effects, ratios
 from detectors.power import smallest_detectable
-from detectors.scores import MOMENTS, RANK, SHAPE
+from detectors.scores import MOMENTS, RANK, SHAPE, VECTOR
 from records.finding import Reasons
 from records.pane import Pane
 from records.signal import Kind, Signal
+from records.summary.vectors import DIMENSIONS
 
-SPOKE = {SHAPE: "the shape of the distribution", RANK: "the order of the values", MOMENTS: "the mean"}
+SPOKE = {
+    SHAPE: "the shape of the distribution",
+    RANK: "the order of the values",
+    MOMENTS: "the mean",
+    VECTOR: "the mean of the embeddings",
+}
 """Which test of a window's score spoke loudest, in words."""
 
 
@@ -34,20 +40,28 @@ class Measured(NamedTuple):
         return {name: float(values[j]) for name, values in self.effect.items() if np.isfinite(values[j])}
 
     def detectable(self, j: int, h: float) -> float | None:
-        """The smallest Jensen-Shannon distance that so many values show at 10**-h with 80 % power."""
+        """The smallest Jensen-Shannon (of vectors: Mahalanobis) distance that so many values show at 10**-h with 80 % power."""
         total, n = self.base.cells[j].sum(), self.now.n[j]
-        value = float(smallest_detectable(n * total / max(n + total, 1.0), self.traits.k[j], 10.0**-h, "js"))
+        worth = n * total / max(n + total, 1.0)
+        if j in self.base.vectors.rows:
+            value = float(smallest_detectable(worth, DIMENSIONS, 10.0**-h, "mahalanobis"))
+        else:
+            value = float(smallest_detectable(worth, self.traits.k[j], 10.0**-h, "js"))
         return value if np.isfinite(value) else None
 
 
 def measure(base: Base, traits: Traits, now: Tally) -> Measured:
     """Every effect of statistics.md, section 3, that cells and sums give."""
     js, smd, floors = effects(base, traits, now)
+    celled = np.isfinite(js)
     effect = {
-        "js": js, "smd": smd, "ratio": ratios(base, traits, now)[0], "psi": measures.psi(base.cells, now.cells, traits.k),
+        "js": js, "smd": np.where(celled, smd, np.nan), "mahalanobis": np.where(celled, np.nan, smd),
+        "ratio": ratios(base, traits, now)[0], "psi": measures.psi(base.cells, now.cells, traits.k),
         "hellinger": measures.hellinger(base.cells, now.cells), "tv": measures.total_variation(base.cells, now.cells),
         "linf": measures.l_infinity(base.cells, now.cells),
     }  # fmt: skip
+    for name in ("psi", "hellinger", "tv", "linf"):
+        effect[name][base.vectors.rows] = np.nan
     return Measured(base, traits, now, floors, effect)
 
 

@@ -17,7 +17,7 @@ from detectors.wobble import Wobble
 
 Bools = NDArray[np.bool_]
 
-SHAPE, RANK, MOMENTS = 0, 1, 2
+SHAPE, RANK, MOMENTS, VECTOR = 0, 1, 2, 3
 """Which test spoke; -1 where there is no score."""
 MINIMUM_WINDOWS = 24
 """Healthy windows that a wobble must be learned from before it is used."""
@@ -29,7 +29,8 @@ RANKED_CELLS = 5
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """decades (C,): -log10 of the nominal tail, nan where there is none; spoke (C,): SHAPE, RANK, MOMENTS or -1."""
+    """decades (C,): -log10 of the nominal tail, nan where there is none; spoke (C,): SHAPE, RANK, MOMENTS or -1;
+    VECTOR where detectors.vectors did."""
 
     decades: Floats
     spoke: NDArray[np.int8]

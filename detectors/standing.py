@@ -15,7 +15,7 @@ from detectors.course import Budget, Course
 from detectors.episodes import Source, finding_id
 from detectors.further import Further, Stored
 from detectors.measured import SPOKE, Measured, explain, measure
-from detectors.scores import Scores, window_scores
+from detectors.scores import Scores
 from records.finding import Finding, Reasons, Span
 from records.pane import merge_all
 from records.window import DAY, HOUR, WINDOW
@@ -52,10 +52,7 @@ class Standing:
         panes = {where: merge_all(hours(where, end - DAY, end)) for where in sorted(wanted)}
         seen = calibration.see(end - DAY, panes, no_season, always)
         now, base, traits = seen.now, calibration.against(seen), calibration.traits
-        scores = window_scores(
-            base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
-            base.mean, base.variance, base.n, now.mean(), now.variance(), now.n, traits.evaluation,
-        )  # fmt: skip
+        scores = calibration.scores(base, now)
         looks = budget.windows * WINDOW / HOUR
         h = float(thresholds(np.ones(1), int(calibration.stands.sum()), looks, budget.at_most)[0])
         m = measure(base, traits, now)

@@ -56,7 +56,8 @@ class Without:
         share: Floats = columns[1][1:] / max(columns[1][0], 1.0)
         for column in columns:
             column[1:] = column[0] - column[1:]
-        return Tally(*columns), share
+        cells, n, total, square = columns
+        return Tally(cells, n, total, square), share
 
 
 def _effect(base: Tally, now: Tally, traits: Traits) -> Floats:

@@ -40,6 +40,7 @@ class Window:
     js, smd: effects of this window alone; floors: effect over its floor, since the change where one is open;
     since: start of the first window of the present evidence, 0 where there is none; waited: windows that n was
     gathered over, negative while it still waits. `factor`: what all thresholds were raised by, in common.
+    Of vectors value and smd are Mahalanobis' distance, and there is no js.
     """
 
     start: int

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from monitor.page.views import Cell, Effect, Evidence, Part, Sentence
 
 SPACE = "\u00a0"
-MEASURES = {"js": "JSD", "smd": "SD", "ratio": "ratio", "share": "points", "ks": "KS", "psi": "PSI"}
+MEASURES = {"js": "JSD", "smd": "SD", "mahalanobis": "SD", "ratio": "ratio", "share": "points", "ks": "KS", "psi": "PSI"}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 KINDS = {

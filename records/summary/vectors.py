@@ -1,8 +1,8 @@
 """The moments of vectors as counts: what a pane keeps of a vector signal.
 
 Components are rounded to STEP, so their sums and the sums of their products are integers: they merge and subtract like any
-other count, exactly and in any order. Key 0 holds how many vectors, the next DIMENSIONS keys the sums of their components,
-the others the upper triangle of the sums of products, row by row.
+other count, exactly and in any order. Key VECTORS holds how many there are, the next DIMENSIONS keys the sums of their
+components, the others the upper triangle of the sums of products, row by row.
 """
 
 from typing import NamedTuple
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 DIMENSIONS = 16
 STEP = 1e-3
 """Part of what is stored, as the order of the keys is: never change it."""
+VECTORS = 0
+"""The key that counts vectors."""
 _ROW, _COLUMN = np.triu_indices(DIMENSIONS)
 MOMENTS = 1 + DIMENSIONS + len(_ROW)
 
@@ -52,4 +54,4 @@ def vector_moments(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> Vector
     sums[keys] = counts
     square = np.zeros((DIMENSIONS, DIMENSIONS))
     square[_ROW, _COLUMN] = square[_COLUMN, _ROW] = sums[1 + DIMENSIONS :] * STEP**2
-    return VectorMoments(int(sums[0]), sums[1 : 1 + DIMENSIONS] * STEP, square)
+    return VectorMoments(int(sums[VECTORS]), sums[1 : 1 + DIMENSIONS] * STEP, square)

@@ -13,6 +13,7 @@ from scipy.spatial.distance import mahalanobis as scipy_mahalanobis
 from detectors.scores import MINIMUM_WINDOWS, MOST
 from detectors.vectors import (
     ROUNDING,
+    VectorBase,
     VectorSums,
     VectorWobble,
     beyond_chance,
@@ -45,9 +46,13 @@ def drawn(seed: int, count: int, n: int, wobble: float = 0.0, dimensions: int = 
     return out
 
 
+def based(wobble: VectorWobble) -> VectorBase:
+    """The healthy windows themselves as the baseline."""
+    return VectorBase(np.arange(len(wobble.count)), wobble.mean, wobble.count, wobble)
+
+
 def score(x: Floats, wobble: VectorWobble) -> float:
-    mean, n = x.mean(axis=0)[None], np.array([float(len(x))])
-    return float(vector_scores(wobble.mean, wobble.count, mean, n, wobble)[0])
+    return float(vector_scores(based(wobble), x.mean(axis=0)[None], np.array([float(len(x))]))[0])
 
 
 def assert_equal(a: VectorSums, b: VectorSums) -> None:
@@ -88,9 +93,9 @@ def test_the_distance_is_mahalanobis_within_windows() -> None:
     wobble = learn_vectors(sums_of(windows))
     within = np.mean([np.cov(x.T) for x in windows], axis=0) + np.eye(D) * ROUNDING
     expected = scipy_mahalanobis(now.mean(axis=0), np.concatenate(windows).mean(axis=0), np.linalg.inv(within))
-    found = mahalanobis(wobble.mean, now.mean(axis=0)[None], wobble)
+    found = mahalanobis(based(wobble), now.mean(axis=0)[None])
     np.testing.assert_allclose(found, expected, rtol=1e-9)
-    assert beyond_chance(found, wobble.count, np.array([50.0]), D)[0] == pytest.approx(
+    assert beyond_chance(found, wobble.count, np.array([50.0]))[0] == pytest.approx(
         max(expected**2 - D * (1 / 50 + 1 / 1500), 0) ** 0.5
     )
 
@@ -105,16 +110,20 @@ def test_the_f_tail_is_right_where_the_asymptotic_one_flags_too_much(wobble: flo
             made = _summed(rng, count, n, wobble)
             now = _means(rng, 250, n, wobble)
             at = learn_vectors(made)
-            many = VectorWobble(*(np.repeat(getattr(at, f.name), 250, axis=0) for f in fields(VectorWobble)))
+            many = based(_repeated(at, 250))
             number = np.full(250, float(n))
-            hits += int((vector_scores(many.mean, many.count, now, number, many) > -np.log10(0.05)).sum())
-            c = np.einsum("vij,vj->vi", many.frame, now - many.mean)
-            t_square = (c**2 / np.maximum(1 / n + many.values, 0.1 / n)).sum(axis=1)
+            hits += int((vector_scores(many, now, number) > -np.log10(0.05)).sum())
+            c = np.einsum("vij,vj->vi", many.wobble.frame, now - many.mean)
+            t_square = (c**2 / np.maximum(1 / n + many.wobble.values, 0.1 / n)).sum(axis=1)
             chi += int((stats.chi2.sf(t_square, D) < 0.05).sum())
         flagged.append(hits / 2000)
         asymptotic.append(chi / 2000)
     assert 0.03 < flagged[0] < 0.07 and flagged[1] < 0.05
     assert asymptotic[0] > 0.06 and asymptotic[1] > 0.4
+
+
+def _repeated(wobble: VectorWobble, times: int) -> VectorWobble:
+    return VectorWobble(*(np.repeat(getattr(wobble, f.name), times, axis=0) for f in fields(VectorWobble)))
 
 
 def _means(rng: np.random.Generator, count: int, n: int, wobble: float) -> Floats:
@@ -141,20 +150,19 @@ def test_a_shift_is_seen_and_the_wobble_is_taken_off() -> None:
     assert score(now, calm) < 2
     assert score(now + along @ mix, calm) > 4
     assert score(now + along @ mix, restless) < 2 < 4 < score(now + across @ mix, restless)
-    moved = mahalanobis(calm.mean, (now + across @ mix).mean(axis=0)[None], calm)
-    assert beyond_chance(moved, calm.count, np.array([60.0]), D)[0] == pytest.approx(1.2, abs=0.35)
+    moved = mahalanobis(based(calm), (now + across @ mix).mean(axis=0)[None])
+    assert beyond_chance(moved, calm.count, np.array([60.0]))[0] == pytest.approx(1.2, abs=0.35)
 
 
 def test_too_few_windows_or_an_empty_side_have_no_score() -> None:
     few, enough = (learn_vectors(sums_of(drawn(1, count, 9))) for count in (MINIMUM_WINDOWS - 1, MINIMUM_WINDOWS))
     now, none = drawn(2, 1, 9)[0].mean(axis=0)[None], np.zeros(1)
     n = np.array([9.0])
-    assert np.isnan(vector_scores(few.mean, few.count, now, n, few)[0])
-    assert np.isfinite(vector_scores(enough.mean, enough.count, now, n, enough)[0])
-    assert np.isnan(vector_scores(enough.mean, enough.count, now, none, enough)[0])
-    assert np.isnan(vector_scores(enough.mean, none, now, n, enough)[0])
-    nothing = learn_vectors(VectorSums.empty(1, D))
-    assert np.isnan(vector_scores(np.zeros((1, D)), none, now, n, nothing)[0])
+    assert np.isnan(vector_scores(based(few), now, n)[0])
+    assert np.isfinite(vector_scores(based(enough), now, n)[0])
+    assert np.isnan(vector_scores(based(enough), now, none)[0])
+    assert np.isnan(vector_scores(based(enough)._replace(n=none), now, n)[0])
+    assert np.isnan(vector_scores(based(learn_vectors(VectorSums.empty(1, D))), now, n)[0])
     single = learn_vectors(sums_of(drawn(1, 40, 1)))
     assert np.isnan(score(drawn(2, 1, 9)[0], single))
 

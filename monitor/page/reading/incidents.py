@@ -84,12 +84,16 @@ def candidates(js: float | None, smd: float | None, ratio: float | None, detecta
 def finding_effect(finding: Finding) -> Effect | None:
     """The effect that a finding reports: the measure that its multiple of the floor comes from."""
     known = finding.effect
+    if (distance := known.get("mahalanobis")) is not None:
+        return Effect("mahalanobis", distance, DEFAULT_FLOOR.mahalanobis, finding.times_floor, finding.detectable)
     found = candidates(known.get("js"), known.get("smd"), known.get("ratio"), finding.detectable)
     return min(found, key=lambda effect: abs(effect.times_floor - finding.times_floor), default=None)
 
 
 def window_effect(js: float, smd: float, floors: float, grew: bool, detectable: float | None) -> Effect | None:
     """The effect of one window, which keeps no ratio of shares: where that alone explains `floors` it is derived from it."""
+    if js != js and smd == smd:  # vectors have no cells
+        return Effect("mahalanobis", smd, DEFAULT_FLOOR.mahalanobis, floors, detectable)
     found = candidates(js, smd, None, detectable)
     best = max(found, key=lambda effect: effect.times_floor, default=None)
     if best is None or floors != floors or floors <= best.times_floor * 1.001:
