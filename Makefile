@@ -20,7 +20,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 # NannyML by itself: it wants an older python-dateutil, and half of what it drags in (2.2 GB) it never imports here.
 $(ESTIMATION)/.installed: constraints-estimation.txt | $(VENV)/.installed
 	$(PYTHON) -m venv $(ESTIMATION)
-	$(ESTIMATION)/bin/python -m pip install --quiet --no-deps --requirement constraints-estimation.txt
+	$(ESTIMATION)/bin/python -m pip install --quiet --no-deps --no-compile --requirement constraints-estimation.txt
 	touch $@
 
 install: $(VENV)/.installed  ## a virtual environment with everything but nannyml
