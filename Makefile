@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ESTIMATION := $(VENV)/estimation
+PEERS := $(VENV)/peers
 PORT ?= 4000
 SEED ?= 1
 
-.PHONY: help install demo test test-faults lint bench bench-rates bench-month bench-many bench-scenarios screenshots clean
+.PHONY: help install demo test test-faults lint bench bench-rates bench-month bench-many bench-peers bench-swaps bench-scenarios screenshots clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -21,6 +22,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 $(ESTIMATION)/.installed: constraints-estimation.txt | $(VENV)/.installed
 	$(PYTHON) -m venv $(ESTIMATION)
 	$(ESTIMATION)/bin/python -m pip install --quiet --no-deps --no-compile --requirement constraints-estimation.txt
+	touch $@
+
+# Other tools, to be measured and never distributed. Alibi Detect by itself: 0.11.4 is its last version under the Apache
+# licence, and wants an older numpy and Python 3.11.
+$(PEERS)/.installed: bench/peers-requirements.txt bench/peers-alibi-requirements.txt | $(VENV)/.installed
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --no-deps --requirement bench/peers-requirements.txt
+	$(PYTHON) -m venv $(PEERS)/alibi
+	$(PEERS)/alibi/bin/python -m pip install --quiet --no-deps --requirement bench/peers-alibi-requirements.txt
 	touch $@
 
 install: $(VENV)/.installed  ## a virtual environment with everything but nannyml
@@ -59,6 +69,12 @@ bench-month: install  ## 30 simulated days of clean traffic: alarms against the 
 
 bench-many: install  ## 100,000 comparisons of one window, and their state
 	$(BIN)/python -m bench.many
+
+bench-peers: $(PEERS)/.installed  ## clean windows that other tools flag by their default rules, and we
+	$(BIN)/python -m bench.peers
+
+bench-swaps: install  ## real swaps of models against the number of responses seen
+	$(BIN)/python -m bench.swaps
 
 bench-scenarios: install  ## real data through the real pipeline
 	$(BIN)/python -m bench.scenarios
