@@ -4,8 +4,9 @@
 
 A reference of 600 responses (or all that there are) before a swap against n after it. G alone and the pair of G and
 rank-sum are the functions that `plumbline check` uses, on the product's own panes and cells; Kolmogorov-Smirnov runs on the
-raw values. Each is Bonferroni-corrected over its signals. The false-alarm rate comes from clean splits: reference and window
-are disjoint random rows of one model and task. `--swap` adds swaps between two models of a file of the same form.
+raw values, with the tail of its limit. Each is Bonferroni-corrected over the signals that vary. The false-alarm rate comes
+from clean splits: reference and window are disjoint random rows of one model and task. `--swap` adds swaps between two
+models of a file of the same form.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from detectors.arrays import Floats
 from detectors.cells import Cells, make_cells
@@ -167,7 +168,7 @@ def highest(responses: Responses, draws: Sequence[tuple[Ints, Ints]]) -> Floats:
     starts = np.cumsum([0, *(len(table[1]) for table in tables[:-1])])
     tested = np.log10(np.maximum(np.add.reduceat(varies, starts), 1))
     d, worth = (np.stack(side) for side in zip(*(responses.apart(*draw) for draw in draws), strict=True))
-    ks = -np.log10(np.maximum(stats.kstwo.sf(d, np.round(worth)).min(axis=1), TINIEST))
+    ks = -np.log10(np.maximum(special.kolmogorov(d * np.sqrt(worth)).min(axis=1), TINIEST))
     ours = [np.fmax.reduceat(np.where(varies, np.fmin(decades, exact), 0.0), starts) for decades in (g, pair)]
     return np.stack([*ours, ks], axis=1) - tested[:, None]
 
