@@ -24,7 +24,7 @@ import polars as pl
 
 from bench import scenarios
 from monitor.demo.texts import LISTED, PLAIN, RESPONSES_PER_STYLE, STYLES, pools
-from monitor.stages.judging import FIRST_DAY
+from monitor.stages.learning import FIRST_DAY
 from records.window import WINDOW
 from streams.partitioner import partitions
 
