@@ -74,7 +74,7 @@ def _side(side: Literal["prompt", "response"]) -> Iterable[Declared]:
         _pattern("injection", "injection phrases", "more attempts to override instructions", question),
         Declared(Signal("empty", Kind.BOOLEAN, "empty texts", QUALITY, rise="more texts without content", worse="up"), "count"),
         Declared(Signal("text", Kind.TEXT, "words used", LANGUAGE, rise="other words"), "count"),
-        Declared(Signal("embedding", Kind.VECTOR, "topics", LANGUAGE, rise="other topics"), "embedding"),
+        Declared(Signal("embedding", Kind.VECTOR, "topics", LANGUAGE, "sd", "other topics"), "embedding"),
     )
 
 

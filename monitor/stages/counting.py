@@ -1,5 +1,6 @@
 """What a batch and a verdict show on /metrics: counts by batch, never by event."""
 
+import numpy as np
 import polars as pl
 
 from monitor.stages.batch import Batch
@@ -48,9 +49,10 @@ def show(state: State, judge: Judge) -> None:
             continue
         where = f"{subject.dimension}={subject.value}" if subject.dimension else "all"
         labels = {"application": application, "slice": where, "signal": subject.signal, "baseline": subject.baseline}
+        means = "mahalanobis" if np.isnan(window.js[row]) else "smd"  # vectors have no cells
         effects += [
             ({**labels, "measure": "js"}, float(window.js[row])),
-            ({**labels, "measure": "smd"}, float(window.smd[row])),
+            ({**labels, "measure": means}, float(window.smd[row])),
         ]
         evidence.append((labels, float(window.evidence[row] / window.threshold[row])))
         if subject.signal.startswith("scores."):

@@ -12,11 +12,14 @@ from scipy.spatial.distance import mahalanobis as scipy_mahalanobis
 
 from detectors.scores import MINIMUM_WINDOWS, MOST
 from detectors.vectors import (
+    NO_VECTORS,
     ROUNDING,
     VectorBase,
     VectorSums,
+    VectorTally,
     VectorWobble,
     beyond_chance,
+    concatenate_vectors,
     learn_vectors,
     mahalanobis,
     vector_scores,
@@ -171,3 +174,37 @@ def test_vectors_that_never_change_neither_fire_nor_blind() -> None:
     constant = learn_vectors(sums_of([np.full((9, D), 0.25)] * 40))
     assert score(np.full((9, D), 0.25), constant) < 1
     assert 10 < score(np.full((9, D), 0.3), constant) <= MOST
+
+
+# -- what windows saw ------------------------------------------------------------------------------------------------
+
+
+def tally_of(windows: list[Floats], rows: list[int]) -> VectorTally:
+    return VectorTally(np.array(rows), np.array([x.sum(axis=0) for x in windows]), np.array([x.T @ x for x in windows]))
+
+
+def assert_tally(found: VectorTally, expected: VectorTally) -> None:
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-9)
+
+
+def test_tallies_are_chosen_added_blanked_and_put_below_each_other() -> None:
+    x, y, z = drawn(1, 3, 6)
+    tally = tally_of([x, y], [1, 3])
+    assert_tally(tally.select(np.array([3, 0])), tally_of([y], [0]))
+    assert_tally(tally.plus(tally_of([z, z], [1, 3])), tally_of([np.vstack([x, z]), np.vstack([y, z])], [1, 3]))
+    assert_tally(tally.where(np.array([True, False, True, True])), tally_of([0 * x, y], [1, 3]))
+    assert_tally(concatenate_vectors([tally, NO_VECTORS, tally_of([z], [0])], [4, 2, 1]), tally_of([x, y, z], [1, 3, 6]))
+    np.testing.assert_allclose(tally.mean(np.array([9.0, 6, 9, 0])), [x.mean(axis=0), np.full(D, np.nan)])
+
+
+def test_a_baseline_that_moves_is_taken_off_every_vector() -> None:
+    x, y = drawn(1, 2, 6)
+    delta = np.linspace(-1, 1, D)
+    n = np.array([0.0, 6, 0, 6])
+    found = tally_of([x, y], [1, 3]).less(np.array([3]), delta[None], n)
+    assert_tally(found, tally_of([x, y - delta], [1, 3]))
+    base = based(learn_vectors(sums_of(drawn(3, 30, 9))))
+    moved = base.moved(np.array([0]), tally_of([x], [2]), np.array([0.0, 0, 6]))
+    np.testing.assert_allclose(moved.mean[0], x.mean(axis=0))
+    assert moved.n.tolist() == [6] and base.n.tolist() == [270]

@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monitor.config import ConfigSource
+from monitor.config.loader import parse
+from monitor.page.reading.stored import StoreReading
+from monitor.page.views import Query
 from monitor.store import alerts, courses, findings
 from monitor.store.engine import Store
 from records.window import WINDOW, decode_window
@@ -73,9 +77,21 @@ def test_a_judged_window_keeps_the_distance_of_vectors(shifted: Store) -> None:
     assert last.score[i] > 5 and last.evidence[i] > last.threshold[i]
 
 
+@pytest.mark.faults
 def test_after_a_restart_the_course_goes_on_as_it_was(shifted: Store, tmp_path: Path) -> None:
     stream = records(windows(0.6))
     with opened(tmp_path / "b.db") as store:
         for piece in (stream[:110], stream[110:125], stream[125:]):
             feed(pipeline(store, CONFIG), piece)
         assert left(store) == left(shifted)
+
+
+def test_the_page_draws_the_distance_and_no_distribution(shifted: Store) -> None:
+    source = ConfigSource(parse(CONFIG, "test", {}))
+    reading = StoreReading(shifted, source, lambda: START + LAST * WINDOW)
+    page = reading.signal(APPLICATION, "prompt.embedding", Query())
+    assert page is not None and page.distribution is None and page.unit == "sd"
+    assert page.course.statistic == "distance from the baseline"
+    assert "".join(part.text for part in page.sentence).startswith("Now 1.")
+    shown = [row.effect for row in page.verdicts if row.effect is not None]
+    assert shown and all(effect.measure == "mahalanobis" and effect.times_floor >= 0 for effect in shown)

@@ -21,6 +21,8 @@ from records.pane_codec import decode_pane
 from records.signal import Kind
 from records.window import HOUR, WINDOW
 
+DISTANCE = "distance from the baseline"
+
 
 @dataclass(frozen=True, slots=True)
 class Typical:
@@ -142,6 +144,9 @@ class Reference:
             kind = statistic(declared, quantile(base or now, 0.5))
             read = mean if kind == "mean" else (lambda one: quantile(one, 0.5))
             return Typical(read(base), read(now), kind)
+        if declared.kind == Kind.VECTOR:
+            effect = self.hour_effect(where, baseline, signal)
+            return Typical(None, effect.value if effect else None, DISTANCE)
         if declared.kind == Kind.CATEGORICAL:
             return self._category(where, baseline, signal)
         counts = self.counts(where, baseline, signal)

@@ -23,7 +23,7 @@ _KNOWN = ("values in the usual range", "values never seen before")
 def read_distribution(
     reference: Reference, where: Slice, baseline: str, signal: Shown, typical: Typical
 ) -> DistributionView | None:
-    """Both sides of a comparison; None where either holds nothing."""
+    """Both sides of a comparison; None where either holds nothing, and of vectors."""
     name, kind = signal.name, signal.signal.kind
     base, now = reference.columns(where, baseline, name)
     against = baseline if baseline.startswith("reference ") else label(baseline)
@@ -31,7 +31,7 @@ def read_distribution(
         words = _KNOWN if kind == Kind.BOOLEAN and name in (OUT_OF_RANGE, NEVER_SEEN) else (f"no {signal.title}", signal.title)
         counts = reference.counts(where, baseline, name)
         return None if counts is None else _two(counts, against, words)
-    if base is None or now is None:
+    if base is None or now is None or kind == Kind.VECTOR:
         return None
     sizes = int(base.counts.sum()), int(now.counts.sum())
     if kind == Kind.CATEGORICAL:

@@ -93,7 +93,8 @@ def finding_effect(finding: Finding) -> Effect | None:
 def window_effect(js: float, smd: float, floors: float, grew: bool, detectable: float | None) -> Effect | None:
     """The effect of one window, which keeps no ratio of shares: where that alone explains `floors` it is derived from it."""
     if js != js and smd == smd:  # vectors have no cells
-        return Effect("mahalanobis", smd, DEFAULT_FLOOR.mahalanobis, floors, detectable)
+        floor = DEFAULT_FLOOR.mahalanobis
+        return Effect("mahalanobis", smd, floor, floors if floors == floors else smd / floor, detectable)
     found = candidates(js, smd, None, detectable)
     best = max(found, key=lambda effect: effect.times_floor, default=None)
     if best is None or floors != floors or floors <= best.times_floor * 1.001:

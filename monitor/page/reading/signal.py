@@ -10,7 +10,7 @@ from detectors.cells import NEVER_SEEN, OUT_OF_RANGE
 from detectors.episodes import TRAFFIC
 from monitor import reading
 from monitor.page import figures
-from monitor.page.reading.baselines import Typical
+from monitor.page.reading.baselines import DISTANCE, Typical
 from monitor.page.reading.distributions import read_distribution
 from monitor.page.reading.explained import beside, reasons
 from monitor.page.reading.incidents import Incident, alert_row, period
@@ -87,9 +87,10 @@ def _unit(signal: Shown, typical: Typical) -> str:
 
 def _description(signal: Shown) -> str:
     rise = f"A rise means {signal.signal.rise}. " if signal.signal.rise else ""
-    return (
-        f"{rise}Floor: JSD 0.1, 0.2 standard deviations between means, or a share 1.5 times as large. Family: {signal.family}."
-    )
+    floor = "JSD 0.1, 0.2 standard deviations between means, or a share 1.5 times as large"
+    if signal.signal.kind == Kind.VECTOR:
+        floor = "0.5 standard deviations between means"
+    return f"{rise}Floor: {floor}. Family: {signal.family}."
 
 
 def _sentence(signal: Shown, typical: Typical, effect: Effect | None) -> Sentence:
@@ -129,7 +130,7 @@ def _lanes(sight: Sight, name: str, where: Slice, verdicts: Verdicts, axis: Time
 def _course(sight: Sight, signal: Shown, where: Slice, typical: Typical, axis: TimeAxis, verdicts: Verdicts) -> Course:
     """The typical value and n of each step, with what is usual at that hour."""
     since = axis.start - EARLIER_DAYS * DAY
-    if signal.name in DERIVED:
+    if signal.name in DERIVED or signal.signal.kind == Kind.VECTOR:
         return _judged_course(sight, signal, where, axis, verdicts)
     panes = sight.source(where).course((signal.name,), axis.step, since, sight.now)
     steps = by_step(panes, since, axis.step, (axis.end - since) // axis.step)
@@ -170,18 +171,19 @@ def _value(signal: Shown, typical: Typical, column: Column) -> float:
 
 
 def _judged_course(sight: Sight, signal: Shown, where: Slice, axis: TimeAxis, verdicts: Verdicts) -> Course:
-    """The course of a share that only judged windows hold: the mean over a step's windows, weighted by n."""
+    """The course of a share, or a distance, that only judged windows hold: the mean over a step's windows, weighted by n."""
     rows = [row for baseline in sight.baselines for row in sight.rows(signal.name, baseline.name, where)][:1]
     values, counts = np.full(axis.count, np.nan), np.zeros(axis.count)
+    scale, statistic = (1.0, DISTANCE) if signal.signal.kind == Kind.VECTOR else (100.0, "share")
     step = (verdicts.start - axis.start) // axis.step
     for row in rows:
         n = np.nan_to_num(verdicts.n[:, row]).astype(np.float64)
         sums = np.bincount(step, weights=n * np.nan_to_num(verdicts.value[:, row]), minlength=axis.count)
         counts = np.bincount(step, weights=n, minlength=axis.count).astype(np.float64)
-        values = np.divide(100 * sums, counts, out=values, where=counts > 0)
+        values = np.divide(scale * sums, counts, out=values, where=counts > 0)
     band = usual_band(values, axis.start, axis)
     ns = tuple(int(n) for n in counts)
-    return Course("share", optional(values), optional(band[0]), optional(band[2]), optional(band[1]), ns)
+    return Course(statistic, optional(values), optional(band[0]), optional(band[2]), optional(band[1]), ns)
 
 
 def _alert(sight: Sight, name: str, where: Slice) -> Incident | None:
