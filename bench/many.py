@@ -21,24 +21,23 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from detectors.calibration import Calibration, Panes, Part, make_part
+from detectors.baselines import Baseline
+from detectors.calibration import Panes, always, learn, no_season
 from detectors.calibration_codec import decode_calibration, encode_calibration
-from detectors.course import Budget, Course, effects
+from detectors.course import Budget, Course
 from detectors.history import HISTORY, History
-from detectors.scores import window_scores
 from monitor.store import Store, courses
 from records.columns import Columns, Labels
-from records.pane import merge_all
 from records.signal import Kind, Signal
 from records.window import DAY, HOUR, WINDOW, decode_window, encode_window
 from streams.panes import fold, group_rows
 
 NUMERIC, BOOLEAN, CATEGORICAL = 60, 20, 18
-BASELINES = tuple(f"past-{i}" for i in range(5))
-ROWS = 100
-"""Interactions of a slice in a window."""
 LEARNED = 30
 """Windows that the wobble is learned from."""
+BASELINES = tuple(Baseline(f"past-{i}", "trailing", length=(LEARNED - i) * WINDOW) for i in range(5))
+ROWS = 100
+"""Interactions of a slice in a window."""
 AGAIN = 288
 """Windows whose scores a restart reads back; all that are ranked among are 14 times as many."""
 START = 1_790_000_000_000_000 // DAY * DAY
@@ -77,18 +76,9 @@ def window_panes(rng: np.random.Generator, slices: int) -> Panes:
 
 def made_course(rng: np.random.Generator, slices: int) -> Course:
     """A course in the middle of its life: learned, with 14 days of scores behind it."""
-    past = [_told(i, window_panes(rng, slices)) for i in range(LEARNED)]
+    past = [(START + (i - LEARNED) * WINDOW, _told(i, window_panes(rng, slices))) for i in range(LEARNED)]
     course = Course([])
-    parts: list[Part] = []
-    for where in past[0]:
-        base = merge_all(panes[where] for panes in past)
-        parts += [make_part(where, name, base, course.register) for name in BASELINES]
-    calibration = Calibration(START, parts, declared, frozenset())
-    which = np.array([BASELINES.index(part.baseline) for part in parts for _ in part.index])
-    for i, panes in enumerate(past):
-        calibration.add(calibration.tally(panes), which != i)  # no two baselines have learned the same
-    calibration.settle()
-    course.adopt(calibration)
+    course.adopt(learn(START, lambda: past, {}, BASELINES, declared, course.register, always))
     _live(rng, course.history)
     return course
 
@@ -132,22 +122,18 @@ def judged(course: Course, rng: np.random.Generator, slices: int, passes: int, c
     for at in range(passes):
         panes, start = window_panes(rng, slices), START + at * WINDOW
         clock.time("a window: all of it", course.judge, start, panes, budget)
-        now = clock.time("  panes into cells", calibration.tally, panes)
-        base, traits = calibration.base, calibration.traits
-        found = clock.time(
-            "  scores", window_scores, base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse,
-            calibration.wobble, base.mean, base.variance, base.n, now.mean(), now.variance(), now.n, traits.evaluation,
-        )  # fmt: skip
-        clock.time("  ranks", course.history.rank, start, found.decades, calibration.index, course.parent[calibration.index])
-        clock.time("  effects, once of two times", effects, base, traits, now)
-        clock.time("a window joins the baseline", calibration.extend, start, now, healthy)
+        clock.time("  panes into cells", calibration.see, start, panes, no_season, always)
+        scores = rng.standard_exponential(size)
+        clock.time("  ranks", course.history.rank, start, scores, calibration.index, course.parent[calibration.index])
+        assert course.fresh is not None
+        clock.time("a window joins the baseline", calibration.extend, start, course.fresh, healthy)
         clock.time("once an hour: the wobble anew", calibration.refresh)
     clock.time(f"once a day: the dependence of {size:,}", course.history.measure, START)
 
 
 def stored(course: Course, store: Store, passes: int, clock: Clock) -> dict[str, int]:
     """Write and read back what a restart needs; bytes of each."""
-    window, calibration = course.last, course.calibration
+    window, calibration, by_name = course.last, course.calibration, {baseline.name: baseline for baseline in BASELINES}
     assert window is not None and calibration is not None
 
     def write(row: bytes, blob: bytes) -> None:
@@ -170,7 +156,7 @@ def stored(course: Course, store: Store, passes: int, clock: Clock) -> dict[str,
         clock.time("read: a window's row", decode_window, row)
         clock.time(f"read: {AGAIN} windows' scores", _remember, History(), row, len(course.registry))
         again = Course(course.registry)
-        clock.time("read: a calibration", decode_calibration, blob, declared, again.register, frozenset(), again.history)
+        clock.time("read: a calibration", decode_calibration, blob, declared, again.register, by_name, again.history)
     return {"a window's row": len(row), "a calibration": len(blob)}
 
 
