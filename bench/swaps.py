@@ -232,7 +232,7 @@ def show_clean(null: Mapping[int, Floats]) -> None:
     print("\nClean splits: share in which anything is found, by nominal family-wise level\n")
     head("method", "n", "splits", *(f"at {level:g}" for level in LEVELS))
     for i, method in enumerate(METHODS):
-        for n, found in null.items():
+        for n, found in [*null.items(), ("all", np.concatenate(list(null.values())))]:
             rates = [f"{np.mean(found[:, i] >= -np.log10(level)):.2g}" for level in LEVELS]
             print(line(method, str(n), f"{len(found):,}", *rates))
 
