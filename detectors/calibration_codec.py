@@ -49,7 +49,7 @@ def encode_calibration(calibration: Calibration, history: History) -> bytes:
     arrays = (history.v.tobytes(), history.vif.tobytes(), history.by_day.tobytes())
     blob = _Blob(
         VERSION, calibration.start, parts, sums, *arrays, dict(calibration.definitions), dict(calibration.restarts),
-        sorted(calibration.slices), sorted(calibration.signals), calibration.pool.lived, calibration.pool.maxima.tobytes(),
+        sorted(calibration.slices), sorted(calibration.signals), calibration.pool.lived, calibration.pool.encode(),
         of_vectors,
     )  # fmt: skip
     return zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(blob))
@@ -71,7 +71,7 @@ def decode_calibration(
     calibration.settle()
     calibration.definitions, calibration.restarts = blob.definitions, blob.restarts
     calibration.slices, calibration.signals = frozenset(blob.slices), frozenset(blob.signals)
-    calibration.pool = Pool(np.frombuffer(blob.heights).reshape(-1, 2), blob.lived)
+    calibration.pool = Pool.decode(blob.heights)
     measured = len(blob.by_day)
     history.grow(measured)
     history.v[:measured], history.vif[:measured] = np.frombuffer(blob.v), np.frombuffer(blob.vif)

@@ -28,18 +28,28 @@ Span = tuple[int, int]
 @dataclass(frozen=True, slots=True)
 class Pool:
     """The largest maxima of c/h (M, 2), their height and when it was reached, at most LARGEST + 1 of them, the highest
-    first; and how much was lived for them, in comparison-days.
+    first; how much was lived for them, in comparison-days; and how many incidents were left out that nobody called false.
 
     Merging pools, in any order, gives the pool of everything: of other hours, days and applications.
     """
 
     maxima: Floats
     lived: float
+    unsaid: int = 0
 
     @classmethod
-    def of(cls, heights: Floats, at: NDArray[np.int64], lived: float) -> "Pool":
+    def of(cls, heights: Floats, at: NDArray[np.int64], lived: float, unsaid: int = 0) -> "Pool":
         order = np.lexsort((at, -heights))[: LARGEST + 1]
-        return cls(np.stack([heights[order], at[order].astype(np.float64)], axis=1), lived)
+        return cls(np.stack([heights[order], at[order].astype(np.float64)], axis=1), lived, unsaid)
+
+    def encode(self) -> bytes:
+        return np.vstack([[self.lived, self.unsaid], self.maxima]).astype("<f8").tobytes()
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Pool":
+        """The pool that `encode` gave; of no bytes NOTHING."""
+        rows = np.frombuffer(data, "<f8").reshape(-1, 2)
+        return cls(rows[1:], float(rows[0, 0]), int(rows[0, 1])) if len(rows) else NOTHING
 
 
 NOTHING = Pool(np.empty((0, 2)), 0.0)
@@ -48,7 +58,8 @@ NOTHING = Pool(np.empty((0, 2)), 0.0)
 def merge(pools: Iterable[Pool]) -> Pool:
     every = [NOTHING, *pools]
     maxima = np.concatenate([pool.maxima for pool in every])
-    return Pool.of(maxima[:, 0], maxima[:, 1].astype(np.int64), float(sum(pool.lived for pool in every)))
+    lived, unsaid = float(sum(pool.lived for pool in every)), sum(pool.unsaid for pool in every)
+    return Pool.of(maxima[:, 0], maxima[:, 1].astype(np.int64), lived, unsaid)
 
 
 def factor(pool: Pool, comparisons: int, at_most: float, period_days: float) -> float:
@@ -57,15 +68,22 @@ def factor(pool: Pool, comparisons: int, at_most: float, period_days: float) -> 
     u is the 21st largest maximum, e the mean excess of the 20 above it, stretched by its standard error: m of the 20 are
     APART in time, so that many are evidence of their own. The days lived are the pool's comparison-days over the
     `comparisons` that share the budget `at_most` per period now.
+
+    Incidents that nobody called false may be real, so their heights are not looked at; but false alarms are the largest
+    maxima, and without them e would be too small. As many of them as the budget granted in the days lived, k, count as
+    maxima above g of unknown height. With a = ln((20 + k) / granted) / 20 and e of an exponential tail censored at g (the
+    excesses' sum + k (g - u)) / 20 that gives g - u = a sum / (1 - k a), to be stretched.
     """
     if len(pool.maxima) <= LARGEST or not comparisons:
         return 1.0
     heights, at = pool.maxima.T
     independent = 1 + int((np.diff(np.sort(at[:LARGEST])) > APART).sum())
     u = heights[LARGEST]
-    excess = (heights[:LARGEST] - u).mean() * (1 + 1 / np.sqrt(independent))
-    expected = LARGEST * comparisons / pool.lived * period_days
-    return max(1.0, float(u + excess * np.log(expected / at_most)))
+    total = (heights[:LARGEST] - u).sum()
+    granted = at_most * pool.lived / comparisons / period_days
+    k = min(pool.unsaid, granted, LARGEST)
+    a = np.log((LARGEST + k) / granted) / LARGEST
+    return max(1.0, float(u + a * total / (1 - k * a) * (1 + 1 / np.sqrt(independent))))
 
 
 class Peaks:
@@ -112,7 +130,9 @@ class Peaks:
         pools = [pool for hour, pool in self.hours.items() if counts(hour)]
         hours = self.at // HOUR * HOUR
         known = np.isin(hours, [hour for hour in np.unique(hours).tolist() if counts(hour)]) & (self.height > 0)
-        return merge([*pools, Pool.of(self.height[known], self.at[known], 0.0)])
+        lately = np.sort([since for since, end in spans if end > until - LIVED])
+        incidents = int(len(lately) > 0) + int((np.diff(lately) > APART).sum())
+        return merge([*pools, Pool.of(self.height[known], self.at[known], 0.0, incidents)])
 
 
 @nb.njit(cache=True, nogil=True)

@@ -177,6 +177,6 @@ def luck(c: Connection, application: str, start: int, incidents: Iterable[Span])
         ratio[window.verdict == Code.SMALL] = np.nan  # a small change that lasts is no luck
         peaks.add(at, ratio[None, :].astype(np.float64))
     own = peaks.pool(start, incidents)
-    courses.put_peaks(c, application, own.lived, own.maxima.tobytes())
-    others = [Pool(np.frombuffer(maxima).reshape(-1, 2), lived) for lived, maxima in courses.other_peaks(c, application)]
+    courses.put_peaks(c, application, own.lived, own.encode())
+    others = [Pool.decode(blob) for _, blob in courses.other_peaks(c, application)]
     return merge([own, *others])

@@ -42,6 +42,43 @@ def test_maxima_that_come_together_say_less_of_the_tail(apart: int, independent:
     assert factor(pool(np.arange(85, 106) / 100, 14.0, apart), 1, 1, 30) == pytest.approx(expected)
 
 
+def test_as_many_unsaid_incidents_as_the_budget_grants_count_as_maxima_of_unknown_height() -> None:
+    """By hand: k = 1 of 28 / 30 granted; a = ln(20.93 / 0.93) / 20 = 0.1555; 0.85 + 0.1555 x 2.1 / (1 - 0.1452) x 1.2236."""
+    maxima = np.arange(85, 106) / 100
+    for unsaid in (1, 10):
+        found = factor(Pool(pool(maxima, 28.0).maxima, 28.0, unsaid), comparisons=1, at_most=1, period_days=30)
+        assert found == pytest.approx(1.3175, abs=1e-3)
+    assert factor(pool(maxima, 28.0), 1, 1, 30) < found
+
+
+def test_a_tail_is_found_although_false_alarms_are_hidden_as_incidents() -> None:
+    """Exponential maxima, 40 a day; those above the level that the budget allows are left out and counted."""
+    rng = np.random.default_rng(6)
+    true = 0.2 * np.log(1200)
+    found, naive = [], []
+    for _ in range(400):
+        drawn = rng.exponential(0.2, 40 * 28)
+        seen = pool(drawn[drawn < true], 28.0)
+        found.append(factor(Pool(seen.maxima, 28.0, int((drawn >= true).sum())), 1, 1, 30))
+        naive.append(factor(seen, 1, 1, 30))
+    assert np.mean(naive) < 1.02 * true, "the stretch alone makes up for it"
+    assert 1.05 * true < np.mean(found) < 1.25 * true
+
+
+@pytest.mark.parametrize("at_most", [1e-3, 1, 10, 1e3, 1e6])
+def test_however_large_the_budget_and_however_many_incidents_the_factor_is_a_number(at_most: float) -> None:
+    seen = Pool(pool(np.arange(85, 106) / 100, 28.0).maxima, 28.0, 10_000)
+    assert 1 <= factor(seen, 1, at_most, 30) < 10
+
+
+def test_a_pool_is_stored_to_the_bit() -> None:
+    one = Pool(pool(np.arange(85, 106) / 100, 28.0).maxima, 27.123, 4)
+    again = Pool.decode(one.encode())
+    np.testing.assert_array_equal(again.maxima, one.maxima)
+    assert (again.lived, again.unsaid) == (one.lived, one.unsaid)
+    assert Pool.decode(b"") is NOTHING
+
+
 def test_the_factor_is_never_under_one_and_needs_twenty_one_maxima() -> None:
     assert factor(NOTHING, 10, 1, 30) == 1
     assert factor(pool(np.full(20, 5.0), 14), 1, 1, 30) == 1
@@ -100,6 +137,8 @@ def test_incidents_and_what_is_older_than_four_weeks_do_not_count() -> None:
     spoilt = peaks.pool(now, [(30 * HOUR + 5 * WINDOW, 31 * HOUR)])
     np.testing.assert_array_equal(spoilt.maxima[:, 0], [1.5, 0.9])
     assert spoilt.lived == pytest.approx(28 - 1 / 24)
+    assert (peaks.pool(now).unsaid, spoilt.unsaid) == (0, 1)
+    assert peaks.pool(now, [(30 * HOUR, 31 * HOUR), (32 * HOUR, 33 * HOUR), (40 * HOUR, 41 * HOUR)]).unsaid == 2
 
 
 def test_new_comparisons_join_and_what_still_runs_counts_with_its_present_maximum() -> None:

@@ -136,9 +136,9 @@ def test_a_mark_counts_after_a_restart_as_it_did_before(store: Store, tmp_path: 
 
 
 def test_luck_of_another_application_raises_the_thresholds_of_this_one(store: Store) -> None:
-    maxima = np.stack([np.linspace(2.0, 0.9, 21), np.arange(21.0)], axis=1)
+    pool = Pool(np.stack([np.linspace(2.0, 0.9, 21), np.arange(21.0)], axis=1), 30.0)
     with store.begin() as c:
-        courses.put_peaks(c, "another", 30.0, maxima.tobytes())
+        courses.put_peaks(c, "another", pool.lived, pool.encode())
     pipe = pipeline(store, CONFIG)
     feed(pipe, records(windows(60)))
     calibration = pipe.verdicts.judges[APPLICATION].course.calibration
