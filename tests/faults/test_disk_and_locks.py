@@ -1,5 +1,6 @@
 """Disks that are full or cannot be written, and stores that belong to somebody else: refused, said why, nothing lost."""
 
+import errno
 import os
 import resource
 import sqlite3
@@ -35,10 +36,20 @@ def small_disk(directory: Path, megabytes: int) -> Iterator[None]:
         subprocess.run(["umount", "--lazy", str(directory)], check=True)
 
 
+def take_room(directory: Path, left: int) -> None:
+    """Fill a file system but for so many bytes, whoever else writes to it meanwhile."""
+    with (directory / "filler").open("wb", buffering=0) as filler:
+        try:
+            while filler.write(bytes(1 << 16)):
+                pass
+        except OSError as error:
+            assert error.errno == errno.ENOSPC
+        filler.truncate(max(0, filler.tell() - left))
+
+
 def fill(process: Process, directory: Path) -> None:
     """Leave half a megabyte."""
-    free = os.statvfs(directory)
-    (directory / "filler").write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - (1 << 19))))
+    take_room(directory, 1 << 19)
 
 
 def limit(process: Process, directory: Path) -> None:

@@ -1,6 +1,5 @@
 """A database that is away, restarted at a bad moment or full: workers wait and say so, and then all is counted once."""
 
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.broker import Broker
-from tests.faults.test_disk_and_locks import small_disk
+from tests.faults.test_disk_and_locks import small_disk, take_room
 from tests.kafka.deployment import Role, deployed
 from tests.kafka.traffic import traffic
 from tests.store import databases
@@ -85,8 +84,7 @@ def test_a_database_without_room_is_waited_for_until_somebody_makes_some(
             api, worker = made.start("api", "worker")
             with traffic(made, PER_SECOND, api) as live:
                 made.until(lambda: made.counted() > PER_SECOND)
-                free = os.statvfs(disk)
-                (disk / "filler").write_bytes(bytes(free.f_bavail * free.f_frsize - (1 << 16)))
+                take_room(disk, 1 << 16)
                 made.until(lambda: retries(worker) > 3, worker.metrics)
                 counted = made.counted()
                 made.passes(10)
