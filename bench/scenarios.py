@@ -155,9 +155,7 @@ def main() -> None:
         for outcome in pool.map(run, *zip(*drifts, *nulls, strict=True)):
             outcomes.append(outcome)
             print(f"{len(outcomes)} of {len(drifts) + len(nulls)} runs", end="\r", file=sys.stderr)
-    print(
-        "| scenario | found | signals that say so most | interactions until the alert, median | what the first run's alert says |"
-    )
+    print("| scenario | found | signals that say so most | interactions until the alert, median | what the first alert says |")
     print("|---|---|---|---|---|")
     for name in dict.fromkeys(name for name, *_ in drifts):
         mine = [o for o in outcomes if o.scenario == name and not o.null]
