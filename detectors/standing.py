@@ -54,7 +54,7 @@ class Standing:
         now, base, traits = seen.now, calibration.against(seen), calibration.traits
         scores = calibration.scores(base, now)
         looks = budget.windows * WINDOW / HOUR
-        h = float(thresholds(np.ones(1), int(calibration.stands.sum()), looks, budget.at_most)[0])
+        h = float(thresholds(np.ones(1), budget.comparisons, looks, budget.at_most)[0])
         m = measure(base, traits, now)
         further = Further(calibration, self.stored, panes, end - DAY) if self.stored is not None else None
         changed = []

@@ -8,6 +8,7 @@ import jinja2
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from detectors.estimation.statement import NAMES
 from monitor.page import charts, figures
 from monitor.page.assets import assets, entity_tag, serve_asset
 from monitor.page.login import Gate, LoginNeeded, check, login_router
@@ -36,7 +37,9 @@ def application_path(application: str) -> str:
 
 
 def signal_path(application: str, signal: str, **query: str) -> str:
-    """The address of a signal's page; empty values are left out."""
+    """The address of a signal's page; empty values are left out. What speaks of all signals at once has none of its own."""
+    if signal in NAMES:
+        return application_path(application)
     asked = urlencode({name: value for name, value in query.items() if value}, safe=":")
     return f"{application_path(application)}/signals/{quote(signal, safe='')}" + (f"?{asked}" if asked else "")
 

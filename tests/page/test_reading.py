@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.config import ConfigSource
+from monitor.config import ConfigSource, parse
 from monitor.page import charts, figures
 from monitor.page.reading import StoreReading
-from monitor.page.routes import environment
+from monitor.page.routes import application_path, environment, signal_path
 from monitor.page.views import OverviewView, Query, SignalView
 from monitor.reading import budget as counted
 from monitor.store import Store, courses, panes, slices
 from records.window import HOUR, WINDOW, Code
+from tests.monitor import streaming
 from tests.page.serving import Open, serving
 from tests.page.stored import DIMENSION, NOW, SIGNAL, SINCE, START, VALUE, break_out, config, fill, revise, row_of
 
@@ -337,3 +338,19 @@ def test_the_pages_of_a_real_store_are_drawn_without_complaint(store: Store, ope
         page.wait_for_selector("html[data-ready]")
         assert page.locator(".plot canvas").count() == 2
         page.close()
+
+
+def test_an_application_too_sparse_to_be_compared_has_its_first_page(tmp_path: Path) -> None:
+    """Judged for hours, and in too few windows was there anything: learned, but of nothing."""
+    with streaming.opened(tmp_path / "sparse.db") as sparse:
+        pipe = streaming.pipeline(sparse)
+        streaming.feed(pipe, streaming.records(rows for i, rows in enumerate(streaming.windows(60, rows=2)) if i % 3 == 0))
+        reading = StoreReading(sparse, ConfigSource(parse(streaming.CONFIG, "test", {})), lambda: streaming.ACCEPTED)
+        view = reading.overview(streaming.APPLICATION, Query())
+    assert view is not None
+    assert view.first_run is not None
+
+
+def test_what_speaks_of_all_signals_links_to_the_application() -> None:
+    assert signal_path("shop", "multivariate.domain_classifier") == application_path("shop")
+    assert signal_path("shop", "response.words") == "/apps/shop/signals/response.words"

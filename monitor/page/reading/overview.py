@@ -56,7 +56,7 @@ def read_overview(sight: Sight, applications: Sequence[str], query: Query) -> Ov
     listed = [one for one in sight.incidents if one.alert.ended_at is None or one.alert.ended_at > sight.now - SHOWN_FOR]
     rows = tuple(replace(alert_row(incident), moved=moved(incident)) for incident in listed)
     last = "" if rows else _last_alert(sight)
-    if sight.reference.calibration is None:
+    if sight.reference.calibration is None or not sight.baselines:
         return OverviewView(chrome, state, rows, last, axis, first_run=_first_run(sight))
     inside = (verdicts.start >= axis.start) & (verdicts.start < axis.end)
     board = Board(verdicts.select(inside), axis)
