@@ -137,7 +137,7 @@ def window_scores(
     moments (mean, variance, number of values; else nan); worse: +1 where more of the last cell or a higher mean
     harms, -1 where less does, 0 where both count. `wobble` is production's own, also where `base` is a reference.
     Shares (two cells, not numeric) with a worse direction are tested one-sided, and so is everything of evaluation
-    scores that have one; a move the other way scores next to 0. nan: an empty side, one cell, or fewer than
+    scores that have one; a share that moves the other way scores 0. nan: an empty side, one cell, or fewer than
     MINIMUM_WINDOWS healthy windows.
     """
     n, total = now.sum(axis=1), base.sum(axis=1)
@@ -156,8 +156,9 @@ def window_scores(
     difference = now_mean - base_mean
     lean = np.where(numeric & np.isfinite(difference), difference, np.where(k == 2, last, rank_t))
     harms = lean * worse > 0
-    one_shape = np.where(k == 2, one_sided(shape, harms), np.where(harms, shape, 0.0))
-    shape = np.where(directed, one_shape, shape)
+    one_shape = np.where(k == 2, one_sided(shape, harms), shape)
+    # the other way is 0 and no ladder of small tails: they would follow the baseline's own drift, and repeat themselves
+    shape = np.where(directed, np.where(harms, one_shape, 0.0), shape)
     rank = np.where(directed, one_sided(rank, rank_t * worse > 0), rank)
     moments = np.where(directed, one_sided(moments, t * worse > 0), moments)
     rank = np.where(ordered & (k >= RANKED_CELLS), rank, np.nan)

@@ -87,8 +87,8 @@ def test_shares_are_one_sided_where_one_direction_harms() -> None:
     up, down = np.array([[240.0, 60.0]]), np.array([[299.0, 1.0]])
     both = judged(base, up, k, wobble).decades[0]
     assert judged(base, up, k, wobble, worse=np.array([1], np.int8)).decades[0] == pytest.approx(both + np.log10(2))
-    assert judged(base, up, k, wobble, worse=np.array([-1], np.int8)).decades[0] < 1e-3
-    assert judged(base, down, k, wobble, worse=np.array([1], np.int8)).decades[0] < 1e-3
+    assert judged(base, up, k, wobble, worse=np.array([-1], np.int8)).decades[0] == 0
+    assert judged(base, down, k, wobble, worse=np.array([1], np.int8)).decades[0] == 0
     assert judged(base, down, k, wobble, worse=np.array([-1], np.int8)).decades[0] > 5
 
 
