@@ -183,8 +183,8 @@ def others(drawn: Drawn, folder: Path) -> Flagged:
 def share(flagged: tuple[int, int] | None) -> str:
     if flagged is None:
         return "-"
-    part = flagged[0] / flagged[1]
-    return f"{part:.1%}" if not flagged[0] or part >= 5e-4 else f"{part:.1g}"
+    percent = 100 * flagged[0] / flagged[1]
+    return "0" if not flagged[0] else f"{percent:.1f} %" if percent >= 0.05 else f"{percent:.1g} %"
 
 
 def table(results: Mapping[int, Flagged], kind: str) -> Iterable[str]:

@@ -89,16 +89,17 @@ def nannyml(job: Job) -> Flagged:
 
 
 def river(job: Job) -> Flagged:
-    """Detectors of a stream of values: windows in which each saw a change at least once. They take no categories."""
+    """Detectors of a stream of values with nothing configured: windows in which each saw a change at least once. They take
+    no categories, and have thresholds in the signal's unit: values come as standard deviations from the reference's mean."""
     from river.drift import ADWIN, KSWIN, PageHinkley
 
-    def windows(make: Callable[[], Any], streams: int, count: int, known: str) -> dict[str, tuple[int, int]]:
+    def flags(make: Callable[[], Any], streams: int, count: int) -> dict[str, tuple[int, int]]:
         hits = 0
-        for past, later in zip(job[f"{known}_numeric"][:streams], job["windows_numeric"][:streams], strict=True):
-            detector = make()
-            for value in past.ravel():
+        for known, later in zip(job["reference_numeric"][:streams], job["windows_numeric"][:streams], strict=True):
+            detector, mean, sd = make(), known.mean(), known.std()
+            for value in ((known - mean) / sd).ravel().tolist():
                 detector.update(value)
-            for window in later[:count]:
+            for window in ((later[:count] - mean) / sd).tolist():
                 hit = False
                 for value in window:
                     detector.update(value)
@@ -108,9 +109,9 @@ def river(job: Job) -> Flagged:
 
     streams, count = job["windows_numeric"].shape[:2]
     return {
-        "River ADWIN": windows(ADWIN, streams, count, "reference"),
-        "River KSWIN": windows(lambda: KSWIN(seed=1), min(streams, KSWIN_STREAMS), min(count, KSWIN_WINDOWS), "reference"),
-        "River Page-Hinkley": windows(PageHinkley, streams, count, "reference"),
+        "River ADWIN": flags(ADWIN, streams, count),
+        "River KSWIN": flags(lambda: KSWIN(seed=1), min(streams, KSWIN_STREAMS), min(count, KSWIN_WINDOWS)),
+        "River Page-Hinkley": flags(PageHinkley, streams, count),
     }
 
 
