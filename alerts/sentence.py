@@ -128,7 +128,7 @@ def _moved(finding: Finding, signal: Signal | None, title: str, before: float, a
     note = [] if of_calls else [finding.reasons.statistic]
     if not percent and (relative := change(before, after)):
         note.append(relative)
-    if finding.comparison == "drift" and not finding.baseline.startswith("trailing"):
+    if finding.comparison == "drift" and finding.baseline.startswith(("seasonal ", "period ")):
         note.append(f"against {plain(phrase(finding.baseline))}")
     aside = f" ({', '.join(note)})" if note else ""
     if finding.comparison == "drift":
