@@ -51,7 +51,7 @@ class Compared:
     def definitions(self, declared: Callable[[str], Signal], signals: Iterable[str]) -> dict[str, str]:
         """What the name of each baseline and signal stands for, as of now."""
         of_baselines = {f"baseline {name}": baseline.definition for name, baseline in self.baselines.items()}
-        return of_baselines | {f"signal {name}": _meaning(declared(name)) for name in signals}
+        return of_baselines | {f"signal {name}": _meaning(declared(name)) for name in sorted(signals)}
 
 
 def _meaning(signal: Signal) -> str:

@@ -17,8 +17,9 @@ from monitor.store.tables import metadata
 from streams.embedded import LogRecord
 
 START, SECOND = 1_767_225_600_000_000, 1_000_000
-BY_BATCH = {"recent_ids", "sequences"}
-"""Tables with a row for each batch: what they hold in all is tested with streams.recent."""
+BY_BATCH = {"recent_ids", "sequences", "words"}
+"""Tables with a row for each batch: what they hold in all is tested with streams.recent. Words are read off a part of a batch,
+so when one has been seen often enough to have a name depends on batches too; nothing is judged by them."""
 
 
 def interaction(random: Random, number: int, at: int) -> dict[str, Any]:
