@@ -161,7 +161,7 @@ def test_a_broker_that_goes_away_is_an_error_in_bounded_time_and_found_again(kaf
         began = time.monotonic()
         with pytest.raises(StreamError, match=r"did not acknowledge|cannot be reached"):
             publisher.send([Message(FINDINGS, b"away", b"f")])
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
     if how == "kill":
         kafka.start()
     else:
