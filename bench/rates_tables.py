@@ -64,7 +64,8 @@ def delay_rows(result: Result) -> list[str]:
         cells = [result.title, change, str(sum(map(len, floors[0])))]
         for found in floors:
             delay = np.concatenate(found)
-            shares = [float(np.mean(delay <= most)) for most in (WINDOWS_6_H, WINDOWS_24_H, np.inf)]
+            shares = [float(np.mean(delay <= most)) for most in (WINDOWS_6_H, WINDOWS_24_H)]
+            shares.append(float(np.isfinite(delay).mean()))
             cells += [
                 _windows(float(np.median(delay))),
                 " / ".join(f"{share:.2f}" for share in (shares if change == "ramp" else shares[:2])),
