@@ -141,7 +141,7 @@ class Calibration:
     every window; the wobble is always production's own, for a moving baseline that of the difference from it.
     `inherited` is what comparisons had seen since a change that is older than this calibration, and since when (C,).
     `definitions` says what each baseline and signal meant, `restarts` from when on the scores of those rows count that
-    were defined anew; `slices` and `signals` had traffic; `pool` holds what luck reached lately in all applications.
+    were defined anew; `slices` and `signals` had traffic; `pool` holds what luck reached lately.
     """
 
     def __init__(self, start: int, parts: Sequence[Part], declared: Declared):

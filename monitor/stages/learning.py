@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from detectors.baselines import Baseline
 from detectors.calibration import ALL, Calibration, Panes, Season, Slice, Subject
-from detectors.common_factor import LIVED, Peaks, Pool, Span, merge
+from detectors.common_factor import LIVED, Peaks, Pool, Span
 from detectors.scores import MINIMUM_WINDOWS
 from monitor.config.models import ApplicationConfig
 from monitor.store import courses, panes, references
@@ -168,7 +168,8 @@ def redefined(calibration: Calibration, now: Mapping[str, str], registry: list[S
 
 
 def luck(c: Connection, application: str, start: int, incidents: Iterable[Span]) -> Pool:
-    """The largest evidence of the last 28 days over its threshold, of all applications; this one's is stored for the others."""
+    """The largest evidence of the last weeks over its threshold, of one application: what is known of others depends on how
+    far they are judged, and verdicts must not."""
     peaks = Peaks()
     for at, blob in courses.rows(c, application, start - LIVED - DAY, start):
         window = decode_window(blob)
@@ -176,7 +177,4 @@ def luck(c: Connection, application: str, start: int, incidents: Iterable[Span])
             ratio = window.evidence / window.threshold * window.factor
         ratio[window.verdict == Code.SMALL] = np.nan  # a small change that lasts is no luck
         peaks.add(at, ratio[None, :].astype(np.float64))
-    own = peaks.pool(start, incidents)
-    courses.put_peaks(c, application, own.lived, own.encode())
-    others = [Pool.decode(blob) for _, blob in courses.other_peaks(c, application)]
-    return merge([own, *others])
+    return peaks.pool(start, incidents)

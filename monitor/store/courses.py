@@ -14,7 +14,6 @@ from monitor.store.tables import calibrations as calibration_rows
 from monitor.store.tables import closings, courses, late_windows
 from monitor.store.tables import comparisons as comparison_rows
 from monitor.store.tables import judged as judged_rows
-from monitor.store.tables import peaks as peak_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +113,6 @@ def newest_calibration(c: Connection, application: str) -> int | None:
     """Start of the newest calibration; None before anything was learned."""
     newest = c.execute(select(func.max(calibration_rows.c.start)).where(calibration_rows.c.application == application)).scalar()
     return None if newest is None else int(newest)
-
-
-def put_peaks(c: Connection, application: str, lived: float, heights: bytes) -> None:
-    """Insert or replace the largest maxima of an application's evidence, and the comparison-days they came from."""
-    upsert(c, peak_rows, [{"application": application, "lived": lived, "heights": heights}])
-
-
-def other_peaks(c: Connection, application: str) -> list[tuple[float, bytes]]:
-    """Those of all other applications, as (lived, heights)."""
-    t = peak_rows.c
-    statement = select(t.lived, t.heights).where(t.application != application).order_by(t.application)
-    return [(row.lived, row.heights) for row in c.execute(statement)]
 
 
 def judged_through(c: Connection, application: str) -> int | None:

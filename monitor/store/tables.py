@@ -250,8 +250,6 @@ courses = Table(
 
 calibrations = Table("calibrations", metadata, _key("application"), _integer_key("start"), _bytes("arrays"))
 
-peaks = Table("peaks", metadata, _key("application"), _double("lived"), _bytes("heights"))
-
 judged = Table("judged", metadata, _key("application"), _integer("through"))
 
 closings = Table("closings", metadata, _key("application"), _integer("through"))

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from detectors.common_factor import Pool
 from monitor.pipeline import Pipeline
 from monitor.stages.learning import windows as stored_windows
 from monitor.store import alerts, courses, findings, panes, references
@@ -133,23 +132,6 @@ def test_a_mark_counts_after_a_restart_as_it_did_before(store: Store, tmp_path: 
     again = pipeline(store, CONFIG + GENEROUS)
     for row, at in restarted.items():
         assert again.verdicts.judges[APPLICATION].course.restarts[row] == at
-
-
-def test_luck_of_another_application_raises_the_thresholds_of_this_one(store: Store) -> None:
-    pool = Pool(np.stack([np.linspace(2.0, 0.9, 21), np.arange(21.0)], axis=1), 30.0)
-    with store.begin() as c:
-        courses.put_peaks(c, "another", pool.lived, pool.encode())
-    pipe = pipeline(store, CONFIG)
-    feed(pipe, records(windows(60)))
-    calibration = pipe.verdicts.judges[APPLICATION].course.calibration
-    assert calibration is not None
-    assert calibration.pool.maxima[0, 0] == 2.0
-    assert calibration.pool.lived > 30.0
-    last = judged(store)[max(judged(store))]
-    assert last.factor > 1
-    with store.read() as c:
-        assert [lived for lived, _ in courses.other_peaks(c, "another")] == [pytest.approx(calibration.pool.lived - 30.0)]
-    assert isinstance(calibration.pool, Pool)
 
 
 def test_a_fixed_period_outlives_the_panes_it_came_from(store: Store) -> None:
