@@ -28,13 +28,14 @@ class Floor:
 DEFAULT_FLOOR = Floor()
 
 
-def thresholds(vif: Floats, comparisons: int, windows_in_period: float, at_most: float) -> Floats:
-    """Decades of evidence h (C,) = VIF log10(windows in the period x comparisons / at_most) that an alarm needs.
+def thresholds(vif: Floats, comparisons: int, windows_in_period: float, at_most: float, ways: ArrayLike = 1) -> Floats:
+    """Decades of evidence h (..., C) = VIF log10(windows in the period x comparisons x ways / at_most) that an alarm needs.
 
-    vif (C,): `evidence.inflation` of the healthy bets; at_most: false alarms accepted in the period, over all
-    comparisons together. Never under one decade, however large the budget: a single ordinary window would do.
+    vif (..., C): `evidence.inflation` of the healthy bets; at_most: false alarms accepted in the period, over all
+    comparisons together; ways (C,): in how many ways each is judged, which have equal parts of its share.
+    Never under one decade, however large the budget: a single ordinary window would do.
     """
-    luck = max(1.0, float(np.log10(windows_in_period * comparisons / at_most)))
+    luck = np.maximum(1.0, np.log10(windows_in_period * comparisons * np.asarray(ways) / at_most))
     return np.maximum(np.asarray(vif, np.float64), 1.0) * luck
 
 

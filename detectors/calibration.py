@@ -139,7 +139,8 @@ class Calibration:
 
     A comparison's baseline is fixed (counts that never move), trailing (the healthy windows themselves) or moves with
     every window; the wobble is always production's own, for a moving baseline that of the difference from it.
-    `inherited` is what comparisons had seen since a change that is older than this calibration, and since when (C,).
+    `inherited` is what comparisons had seen each way since a change that is older than this calibration, and since when
+    (WAYS, C).
     `definitions` says what each baseline and signal meant, `restarts` from when on the scores of those rows count that
     were defined anew; `slices` and `signals` had traffic; `pool` holds what luck reached lately.
     """
@@ -157,7 +158,7 @@ class Calibration:
         self.vector_sums = VectorSums.empty(len(self._own.vectors.rows), DIMENSIONS)
         self._learned = self.sums, self.vector_sums
         self._since: dict[int, Seen] = {}
-        self.inherited: tuple[NDArray[np.int64], Seen] | None = None
+        self.inherited: tuple[NDArray[np.int64], Sequence[Seen]] | None = None
         self.definitions: Mapping[str, str] = {}
         self.restarts: Mapping[int, int] = {}
         self.slices: frozenset[Slice] = frozenset()

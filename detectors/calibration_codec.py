@@ -17,8 +17,9 @@ from detectors.wobble import WobbleSums
 from records.errors import StoreError
 from records.pane_codec import decode_pane, encode_pane
 from records.signal import Kind
+from records.window import WAYS
 
-VERSION = 2
+VERSION = 3
 _SUMS = [field.name for field in fields(WobbleSums)]
 _VECTOR_SUMS = [field.name for field in fields(VectorSums)]
 
@@ -72,10 +73,12 @@ def decode_calibration(
     calibration.definitions, calibration.restarts = blob.definitions, blob.restarts
     calibration.slices, calibration.signals = frozenset(blob.slices), frozenset(blob.signals)
     calibration.pool = Pool.decode(blob.heights)
-    measured = len(blob.by_day)
+    ways = WAYS if blob.version > 2 else 1  # before, there was the score alone: it stands for each way until the next learning
+    kinds = ((blob.v, float), (blob.vif, float), (blob.by_day, bool))
+    each = [np.frombuffer(array, kind).reshape(ways, -1) for array, kind in kinds]
+    measured = each[0].shape[1]
     history.grow(measured)
-    history.v[:measured], history.vif[:measured] = np.frombuffer(blob.v), np.frombuffer(blob.vif)
-    history.by_day[:measured] = np.frombuffer(blob.by_day, bool)
+    history.v[:, :measured], history.vif[:, :measured], history.by_day[:, :measured] = each
     return calibration
 
 

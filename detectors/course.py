@@ -4,8 +4,10 @@ A course is pure: panes, the windows judged before and the calibrations come in,
 an earlier window and judging again is how late data revises a verdict.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,9 @@ from detectors.common_factor import factor
 from detectors.effects import jensen_shannon, share_ratio, standardised_mean_difference
 from detectors.evidence import step
 from detectors.history import NEVER, History
+from detectors.scores import VECTOR, Scores, ways
 from detectors.vectors import beyond_chance, mahalanobis
-from records.window import DAY, HOUR, WINDOW, Code, Window
+from records.window import DAY, HOUR, WINDOW, Code, Way, Window, leading
 
 ENOUGH, PATIENCE = 30, 12
 """Values that a window needs to be judged, and how many windows they may be gathered over."""
@@ -37,8 +40,8 @@ class Course:
     """State of one application's comparisons; arrays (R,) are in the order of `registry`.
 
     `fresh` is what the last window alone held, before what waited was added; `grown` (C) what each comparison saw since
-    its evidence was last 0. `restarts`: rows whose evidence before a time counts no more from then on, because what they
-    compare was defined anew, or somebody said what the change was.
+    its evidence was last 0, in the way that leads; `_grown`: each way. `restarts`: rows whose evidence before a time counts
+    no more from then on, because what they compare was defined anew, or somebody said what the change was.
     """
 
     def __init__(self, registry: list[Subject]):
@@ -52,6 +55,7 @@ class Course:
         self.spoke = np.zeros(0, np.int8)
         self.fresh: Seen | None = None
         self.grown: Seen | None = None
+        self._grown: list[Seen] = []
         self._carry: Seen | None = None
         self._waited = np.zeros(0, np.int64)
         self.grow()
@@ -104,55 +108,83 @@ class Course:
 
     def _fill(self, window: Window, calibration: Calibration, seen: Seen, waited: NDArray[np.int64], budget: Budget) -> None:
         """Scores, ranks, evidence and effects of the comparisons in force; `waited` (C,) as `Window` has it."""
-        index, traits, now, base = calibration.index, calibration.traits, seen.now, calibration.against(seen)
+        traits, now, base = calibration.traits, seen.now, calibration.against(seen)
         mean, enough = now.mean(), seen.enough(ENOUGH)
         found = calibration.scores(base, now)
-        self.spoke[index] = np.where(enough, found.spoke, -1)
-        scores = np.where(enough, found.decades, np.nan)
-        p, calibrated = self.history.rank(window.start, scores, index, self.parent[index])
-        window.factor = factor(calibration.pool, budget.comparisons, budget.at_most, budget.windows * WINDOW / DAY)
-        h = thresholds(self.history.vif[index], budget.comparisons, budget.windows, budget.at_most) * window.factor
-        before = self._before(index, "evidence", 0.0, window.start)
-        evidence = step(before, p, CAP * h)
-        begun = self._before(index, "since", 0, window.start)
-        since = np.where(before > 0, begun, window.start - (np.abs(waited) - 1) * WINDOW)
-        since = np.where(evidence > 0, since, 0).astype(np.int64)
-        self._grow_evidence(before > 0, evidence > 0, seen)
+        columns, able = self._weigh(window, calibration, seen, found, waited, budget)
+        shown = columns["evidence"] >= columns["threshold"]
         js, smd, floors = effects(base, traits, now)
-        grown = self.grown or seen
-        _, _, lasting = effects(calibration.against(grown), traits, grown.now)
+        assert self.grown is not None
+        _, _, lasting = effects(calibration.against(self.grown), traits, self.grown.now)
         share = np.take_along_axis(now.cells, (traits.k - 1)[:, None], 1)[:, 0] / np.maximum(now.n, 1)
         value = np.select([traits.numeric, traits.k > 1], [mean, share], smd)
         verdict = np.select(
-            [now.n == 0, ~enough, ~calibrated, evidence >= h],
+            [now.n == 0, ~enough, ~able, shown],
             [Code.ABSENT, Code.TOO_FEW, Code.CALIBRATING, Code.SMALL],
             Code.CALM,
         )
-        columns: dict[str, NDArray[np.generic]] = {
-            "n": now.n, "value": value, "score": scores, "log_p": np.log10(p),
-            "evidence": evidence, "threshold": h, "js": js, "smd": smd,
-            "floors": np.where(evidence >= h, lasting, floors), "since": since, "waited": waited, "verdict": verdict,
+        columns |= {
+            "n": now.n, "value": value, "score": np.where(enough, found.decades, np.nan),
+            "lean": np.where(enough, found.lean, np.nan), "js": js, "smd": smd, "floors": np.where(shown, lasting, floors),
+            "waited": waited, "verdict": verdict,
         }  # fmt: skip
         for name, values in columns.items():
-            getattr(window, name)[index] = values
+            getattr(window, name)[..., calibration.index] = values
 
-    def _grow_evidence(self, before: NDArray[np.bool_], after: NDArray[np.bool_], now: Seen) -> None:
-        """Add the last window to what was seen since the change, which began with it where there was no evidence."""
+    def _weigh(
+        self, window: Window, calibration: Calibration, seen: Seen, found: Scores, waited: NDArray[np.int64], budget: Budget
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+        """Ranks and evidence each way, by their names in `Window`, and whether enough windows stand behind the one that
+        leads (C,)."""
+        index, start, enough, traits = calibration.index, window.start, seen.enough(ENOUGH), calibration.traits
+        judged = ways(traits.k, traits.ordered, traits.worse, traits.evaluation)
+        each = np.where(judged & enough, found.each_way(), np.nan)
+        p, calibrated = self.history.rank(start, each, index, self.parent[index])
+        window.factor = factor(calibration.pool, budget.comparisons, budget.at_most, budget.windows * WINDOW / DAY)
+        vif, number = self.history.vif[:, index], judged.sum(axis=0)
+        h = thresholds(vif, budget.comparisons, budget.windows, budget.at_most, number) * window.factor
+        before = np.where(judged, self._before(index, "evidences", 0.0, start), 0.0)
+        evidences = step(before, p, CAP * h)
+        begun = np.where(before > 0, self._before(index, "begun", 0, start), start - (np.abs(waited) - 1) * WINDOW)
+        begun = np.where(evidences > 0, begun, 0).astype(np.int64)
+        way = self._lead(index, start, evidences / h, calibrated)
+        self.spoke[index] = np.where(enough, np.where(way == Way.SCORE, found.spoke, VECTOR + way), -1)
+        self._grow_evidence(before > 0, evidences > 0, seen, way)
+        columns = {
+            "evidences": evidences, "begun": begun, "way": way, "log_p": np.log10(leading(p, way)),
+            "evidence": leading(evidences, way), "since": leading(begun, way), "threshold": leading(h, way),
+        }  # fmt: skip
+        return columns, leading(calibrated, way)
+
+    def _lead(
+        self, index: NDArray[np.int64], start: int, ratio: NDArray[np.float64], calibrated: NDArray[np.bool_]
+    ) -> NDArray[np.int8]:
+        """The way (C,) of the largest evidence over its threshold; what led a finding leads it to its end, so that it has one
+        beginning. A way with too few windows behind it leads only where all have."""
+        able = calibrated | ~calibrated.any(axis=0)
+        largest = np.where(able, ratio, -1.0).argmax(axis=0)
+        found = np.isin(self._before(index, "verdict", Code.ABSENT, start), (Code.SMALL, Code.FINDING))
+        return np.where(found, self._before(index, "way", Way.SCORE, start), largest).astype(np.int8)
+
+    def _grow_evidence(self, before: NDArray[np.bool_], after: NDArray[np.bool_], now: Seen, way: NDArray[np.int8]) -> None:
+        """Add the last window to what was seen each way since the change (WAYS, C), which began with it where there was no
+        evidence; `way` (C,) leads."""
         assert self.fresh is not None
-        new = now.where(after & ~before)
-        if self.grown is None:
-            self.grown = new
-        else:
-            self.grown = self.grown.add(self.fresh).where(after & before).add(new)
+        new = [now.where(also & ~had) for had, also in zip(before, after, strict=True)]
+        if self._grown:
+            kept = [was.add(self.fresh).where(both) for was, both in zip(self._grown, before & after, strict=True)]
+            new = [was.add(begins) for was, begins in zip(kept, new, strict=True)]
+        self._grown, self.grown = new, picked(new, way)
 
     def _before(self, index: NDArray[np.int64], name: str, default: float, start: int) -> NDArray[np.float64]:
-        """What the last window had, as it counts for the window at `start`."""
-        out = np.full(len(self.registry), default)
-        if self.last is not None:
-            values = getattr(self.last, name)
-            out[: len(values)] = values
-            out[[row for row, at in self.restarts.items() if self.last.start < at <= start]] = default
-        return out[index]
+        """What the last window had, as it counts for the window at `start`: (C,), or (WAYS, C) of what is each way."""
+        if self.last is None:
+            return np.full(len(index), default)
+        values = getattr(self.last, name)
+        out = np.full((*values.shape[:-1], len(self.registry)), default)
+        out[..., : values.shape[-1]] = values
+        out[..., [row for row, at in self.restarts.items() if self.last.start < at <= start]] = default
+        return out[..., index]
 
     # -- learning ------------------------------------------------------------------------------------------------
 
@@ -161,7 +193,7 @@ class Course:
         self.grow()
         self.calibration = calibration
         self.restarts |= calibration.restarts
-        self._carry = self.grown = None
+        self._carry, self.grown, self._grown = None, None, []
         self._waited = np.zeros(len(calibration.index), np.int64)
 
     def restore(self, windows: Iterable[Window]) -> None:
@@ -183,7 +215,7 @@ class Course:
 
     def _gather(self) -> None:
         """What waits for more values, and what was seen since each change, from the windows of this calibration."""
-        self._carry = self.grown = None
+        self._carry, self.grown, self._grown = None, None, []
         if self.calibration is None:
             return
         self._waited = np.zeros(len(self.calibration.index), np.int64)
@@ -198,13 +230,16 @@ class Course:
     def _grow_again(self) -> None:
         """What was seen since each change: what the calibration inherited, and what it judged itself."""
         assert self.calibration is not None and self.last is not None
-        until = self.last.start + WINDOW
-        since = self._before(self.calibration.index, "since", 0, until)
-        begun = self.calibration.nothing()
-        if self.calibration.inherited is not None:
-            when, seen = self.calibration.inherited
-            begun = seen.where((when == since) & (since > 0))
-        self.grown = self._sum(self.calibration.start, np.where(since > 0, since, until), until, begun)
+        index, until = self.calibration.index, self.last.start + WINDOW
+        begun = self._before(index, "begun", 0, until)
+        self._grown = []
+        for way, since in enumerate(begun):
+            total = self.calibration.nothing()
+            if self.calibration.inherited is not None:
+                when, seen = self.calibration.inherited
+                total = seen[way].where((when[way] == since) & (since > 0))
+            self._grown.append(self._sum(self.calibration.start, np.where(since > 0, since, until), until, total))
+        self.grown = picked(self._grown, self._before(index, "way", Way.SCORE, until))
 
     def _sum(self, earliest: int, since: NDArray[np.int64], until: int, total: Seen) -> Seen:
         """`total` and what each comparison saw from its own `since` (C,) to `until`, in windows that the calibration judged.
@@ -222,18 +257,18 @@ class Course:
         `windows`: those before it, from `earliest` on.
         """
         assert self.calibration is not None
-        since = self._before(self.calibration.index, "since", 0, self.calibration.start).astype(np.int64)
-        total = self.calibration.nothing()
+        begun = self._before(self.calibration.index, "begun", 0, self.calibration.start).astype(np.int64)
+        totals = [self.calibration.nothing()] * len(begun)
         for start, panes in windows:
             seen = self.calibration.see(start, panes, season, healthy)
-            total = total.add(seen.where((since > 0) & (since <= start)))
-        self.calibration.inherited = (since, total)
+            totals = [total.add(seen.where((since > 0) & (since <= start))) for total, since in zip(totals, begun, strict=True)]
+        self.calibration.inherited = (begun, totals)
         self._grow_again()
 
     def earliest(self, start: int) -> int | None:
         """Start of the oldest change that there is evidence of before the window at `start`; None without any."""
-        since = self._before(np.arange(len(self.registry)), "since", 0, start)
-        return int(since[since > 0].min()) if (since > 0).any() else None
+        begun = self._before(np.arange(len(self.registry)), "begun", 0, start)
+        return int(begun[begun > 0].min()) if (begun > 0).any() else None
 
     def latest(self) -> NDArray[np.float64] | None:
         """Effect over its floor (C,) in the last hour alone, where the calibration judged all of it."""
@@ -247,6 +282,11 @@ class Course:
         for _, seen in before:
             total = total.add(seen)
         return effects(self.calibration.against(total), self.calibration.traits, total.now, unbiased=True)[2]
+
+
+def picked(each: Sequence[Seen], way: NDArray[np.number]) -> Seen:
+    """Of what was seen each way, what was that `way` (C,)."""
+    return reduce(Seen.add, (seen.where(way == i) for i, seen in enumerate(each)))
 
 
 def effects(

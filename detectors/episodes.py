@@ -93,7 +93,7 @@ class Episodes:
         recovered = lately is not None and lately < 0.5 and window.start - finding.since >= HOUR
         gone = window.evidence[row] == 0.0
         if was and was.verdict == "finding" and recovered:
-            window.evidence[row] = 0.0
+            window.forget(row)
         if window.evidence[row] == 0.0:
             if was and gone:  # nothing is left of the change: what it was stays told
                 finding = msgspec.structs.replace(was, window=finding.window, p=finding.p, evidence=0.0)
@@ -105,7 +105,8 @@ class Episodes:
     def _end(self, row: int, window: Window, finding: Finding) -> Finding:
         self.open.pop(row, None)
         if row < len(window.verdict):
-            window.verdict[row], window.since[row] = Code.CALM, 0
+            window.verdict[row] = Code.CALM
+            window.forget(row)
         return msgspec.structs.replace(finding, ended=window.start + WINDOW)
 
     def _finding(

@@ -1,16 +1,17 @@
-"""The scores that an application's comparisons had when they were live: a ring of the last 14 days of windows."""
+"""The scores and signed ranks that an application's comparisons had when they were live: a ring of 14 days of windows."""
 
 import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.ranks import CALIBRATED, DAY, learn, near, smallest_p
-from records.window import WINDOW, Window
+from records.window import WAYS, WINDOW, Way, Window
 
 HISTORY = 14 * DAY
 """Windows that a score is ranked among."""
 NEVER = np.iinfo(np.int64).min // 2
-
+SIGNS = np.array([1, 1, -1], np.float32)
+"""What the history of each `Way` is multiplied by, so that the higher is the rarer."""
 
 _BLOCK = 4096
 """Comparisons ranked at a time: their counts and scores stay in the cache while 14 days pass by."""
@@ -19,20 +20,21 @@ _MEASURED = 512
 
 
 @nb.njit(cache=True, nogil=True)
-def _count(past, scores, counts, above, count):  # type: ignore[no-untyped-def]
+def _count(past, sign, scores, counts, above, count):  # type: ignore[no-untyped-def]
     """Take one window's scores into the counts of a block of comparisons, where it counts."""
     for c in range(len(scores)):
         count[c] += (past[c] == past[c]) & counts[c]
-        above[c] += (past[c] >= scores[c]) & counts[c]
+        above[c] += (sign * past[c] >= scores[c]) & counts[c]
 
 
 @nb.njit(cache=True, nogil=True)
-def _rank(scores, lender, by_day, history, used, close):  # type: ignore[no-untyped-def]
-    """How many of each comparison's history are at least as high, and how many there are."""
-    above, count = np.zeros(len(scores), np.int32), np.zeros(len(scores), np.int32)
-    for low in range(0, len(scores), _BLOCK):
-        part = slice(low, min(low + _BLOCK, len(scores)))
-        rows, anytime = lender[part], ~by_day[part]
+def _rank(scores, signs, lender, by_day, history, used, close):  # type: ignore[no-untyped-def]
+    """How many of each comparison's history, times each of `signs` (L,), are at least as high as scores (L, C), and how
+    many there are; both (L, C)."""
+    above, count = np.zeros(scores.shape, np.int32), np.zeros(scores.shape, np.int32)
+    for low in range(0, scores.shape[1], _BLOCK):
+        part = slice(low, min(low + _BLOCK, scores.shape[1]))
+        rows, anytime = lender[part], ~by_day[:, part]
         always, gathered = np.ones(len(rows), np.bool_), np.empty(len(rows), np.float32)
         together = np.all(rows == rows[0] + np.arange(len(rows)))
         for w in used:
@@ -41,34 +43,41 @@ def _rank(scores, lender, by_day, history, used, close):  # type: ignore[no-unty
             else:
                 for c in range(len(rows)):
                     gathered[c] = history[w, rows[c]]
-            _count(gathered, scores[part], always if close[w] else anytime, above[part], count[part])
+            for way in range(len(signs)):
+                counts = always if close[w] else anytime[way]
+                _count(gathered, signs[way], scores[way, part], counts, above[way, part], count[way, part])
     return above, count
 
 
 class History:
-    """Scores (HISTORY, R) by window and comparison, nan where there was none or the window was not healthy; rows of which
-    `starts` (HISTORY,) knows no window hold anything. 4 bytes a score: 1.6 GB for 100,000 comparisons.
+    """Scores and signed t of the ranks (lean), both (HISTORY, R) by window and comparison, nan where there was none or the
+    window was not healthy; rows of which `starts` (HISTORY,) knows no window hold anything. 8 bytes a window and comparison:
+    3.2 GB for 100,000.
 
-    v and vif (R,): how much neighbouring windows repeat each other, for ranks and for bets; by_day (R,): the time of
-    day shapes the scores, so they are ranked among windows of the same time of day.
+    v and vif (WAYS, R): how much neighbouring windows repeat each other, for ranks and for bets; by_day (WAYS, R): the time
+    of day shapes the scores, so they are ranked among windows of the same time of day.
     """
 
     def __init__(self) -> None:
-        self.scores = np.empty((HISTORY, 0), np.float32)
+        self.scores, self.lean = np.empty((HISTORY, 0), np.float32), np.empty((HISTORY, 0), np.float32)
         self.starts = np.full(HISTORY, NEVER)
         self.traffic = np.zeros(HISTORY, np.int64)
-        self.v, self.vif = np.ones(0), np.ones(0)
-        self.by_day = np.zeros(0, bool)
+        self.v, self.vif = np.ones((WAYS, 0)), np.ones((WAYS, 0))
+        self.by_day = np.zeros((WAYS, 0), bool)
 
     def grow(self, size: int) -> None:
         """Room for `size` comparisons."""
-        more = size - len(self.v)
+        more = size - self.v.shape[1]
         if more > 0:
-            known, old = self.starts != NEVER, self.scores
-            self.scores = np.empty((HISTORY, size), np.float32)
-            self.scores[known, :-more], self.scores[known, -more:] = old[known], np.nan
-            self.v, self.vif = np.append(self.v, np.ones(more)), np.append(self.vif, np.ones(more))
-            self.by_day = np.append(self.by_day, np.zeros(more, bool))
+            self.scores, self.lean = self._wider(self.scores, more), self._wider(self.lean, more)
+            ones = np.ones((WAYS, more))
+            self.v, self.vif = np.hstack([self.v, ones]), np.hstack([self.vif, ones])
+            self.by_day = np.hstack([self.by_day, np.zeros((WAYS, more), bool)])
+
+    def _wider(self, old: NDArray[np.float32], more: int) -> NDArray[np.float32]:
+        known, out = self.starts != NEVER, np.empty((HISTORY, old.shape[1] + more), np.float32)
+        out[known, :-more], out[known, -more:] = old[known], np.nan
+        return out
 
     def clear(self) -> None:
         self.starts[:], self.traffic[:] = NEVER, 0
@@ -76,8 +85,8 @@ class History:
     def remember(self, window: Window) -> None:
         """Put a judged window in the place of the one 14 days before it."""
         slot = window.start // WINDOW % HISTORY
-        self.scores[slot] = np.nan
-        self.scores[slot, : len(window.score)] = window.score
+        self.scores[slot] = self.lean[slot] = np.nan
+        self.scores[slot, : len(window.score)], self.lean[slot, : len(window.lean)] = window.score, window.lean
         self.starts[slot], self.traffic[slot] = window.start, window.traffic
 
     def drop_after(self, start: int) -> None:
@@ -99,37 +108,60 @@ class History:
     def forget(self, rows: NDArray[np.int64], since: int, until: int) -> None:
         """Windows of an alert are not healthy: take them out for these comparisons."""
         spoilt = (self.starts >= since) & (self.starts < until)
-        self.scores[np.ix_(spoilt, rows)] = np.nan
+        self.scores[np.ix_(spoilt, rows)] = self.lean[np.ix_(spoilt, rows)] = np.nan
 
     def rank(
-        self, start: int, scores: NDArray[np.float64], index: NDArray[np.int64], parent: NDArray[np.int64]
+        self, start: int, each: NDArray[np.float64], index: NDArray[np.int64], parent: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """p (C,) of the scores of comparisons `index` in the window at `start`, and whether enough windows stand behind it.
+        """p (WAYS, C) of what comparisons `index` have each way in the window at `start` (`Scores.each_way`), and whether
+        enough windows stand behind it.
 
         A comparison without enough history of its own borrows that of its `parent` (C,), where that has enough.
         """
         slots = np.arange(HISTORY)
         close = near(slots % DAY, start // WINDOW % DAY)
         used = slots[(self.starts > start - HISTORY * WINDOW) & (self.starts < start)]
-        scores, lender = scores.astype(np.float32), index.copy()
-        above, count = _rank(scores, index, self.by_day[index], self.scores, used, close)
-        calibrated = count / self.v[index] >= CALIBRATED
-        young = np.flatnonzero(~calibrated & (parent != index))
-        lent = _rank(scores[young], parent[young], self.by_day[parent[young]], self.scores, used, close)
-        enough = lent[1] / self.v[parent[young]] >= CALIBRATED
-        borrows = young[enough]
-        lender[borrows], calibrated[borrows] = parent[borrows], True
-        above[borrows], count[borrows] = lent[0][enough], lent[1][enough]
-        p = np.maximum((1 + above) / (count + 1), np.minimum(smallest_p(count, self.v[lender]), 1.0))
-        return np.where(np.isnan(scores), np.nan, p), calibrated
+        live = each.astype(np.float32)
+        parts = [self._among(*held, live, index, parent, used, close) for held in self._each()]
+        p, calibrated = (np.concatenate(both) for both in zip(*parts, strict=True))
+        return np.where(np.isnan(each), np.nan, p), calibrated
+
+    def _each(self) -> tuple[tuple[NDArray[np.float32], slice], ...]:
+        """What was remembered, and which ways it serves."""
+        return (self.scores, slice(Way.SCORE, Way.UP)), (self.lean, slice(Way.UP, WAYS))
+
+    def _among(
+        self, history: NDArray[np.float32], ways: slice, every: NDArray[np.float32], index: NDArray[np.int64],
+        parent: NDArray[np.int64], used: NDArray[np.int64], close: NDArray[np.bool_],
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:  # fmt: skip
+        """`rank`, of the `ways` that one history serves. What has no lean needs nobody to borrow it from."""
+        each, signs, v, by_day = every[ways], SIGNS[ways], self.v[ways], self.by_day[ways]
+        above, count = _rank(each, signs, index, by_day[:, index], history, used, close)
+        worth = v[:, index]
+        calibrated = count / worth >= CALIBRATED
+        needless = calibrated | (np.isnan(each) & (history is self.lean))
+        young = np.flatnonzero(~needless.all(axis=0) & (parent != index))
+        lender = parent[young]
+        lent = _rank(each[:, young], signs, lender, by_day[:, lender], history, used, close)
+        borrows = ~calibrated[:, young] & (lent[1] / v[:, lender] >= CALIBRATED)
+        way, place = np.nonzero(borrows)
+        here = way, young[place]
+        above[here], count[here], worth[here] = lent[0][borrows], lent[1][borrows], v[way, lender[place]]
+        calibrated[here] = True
+        return np.maximum((1 + above) / (count + 1), np.minimum(smallest_p(count, worth), 1.0)), calibrated
 
     def measure(self, start: int) -> None:
-        """Learn v, by_day and vif anew from the scores before `start` (once an hour at first, once a day later)."""
+        """Learn v, by_day and vif anew from what came before `start` (once an hour at first, once a day later)."""
         order = np.argsort(self.starts, kind="stable")
         order = order[(self.starts[order] >= start - HISTORY * WINDOW) & (self.starts[order] < start)]
-        if len(order) < CALIBRATED or not len(self.v):
+        if len(order) < CALIBRATED or not self.v.size:
             return
         slots = self.starts[order] // WINDOW % DAY
-        for low in range(0, len(self.v), _MEASURED):
-            part = slice(low, low + _MEASURED)
-            self.by_day[part], self.v[part], self.vif[part] = learn(self.scores[order, part], slots)
+        self.by_day[:], self.v[:], self.vif[:] = False, 1.0, 1.0
+        for low in range(0, self.v.shape[1], _MEASURED):
+            for history, ways in self._each():
+                past = history[order, low : low + _MEASURED]
+                known = np.flatnonzero(~np.isnan(past).all(axis=0))
+                for way in range(WAYS)[ways]:
+                    at = way, low + known
+                    self.by_day[at], self.v[at], self.vif[at] = learn(SIGNS[way] * past[:, known], slots)

@@ -11,7 +11,7 @@ from detectors.calibration import Base, Part, Traits
 from detectors.cells import Tally
 from detectors.course import effects, ratios
 from detectors.power import smallest_detectable
-from detectors.scores import MOMENTS, RANK, SHAPE, VECTOR
+from detectors.scores import DOWNWARDS, MOMENTS, RANK, SHAPE, UPWARDS, VECTOR
 from records.finding import Reasons
 from records.pane import Pane
 from records.signal import Kind, Signal
@@ -22,6 +22,8 @@ SPOKE = {
     RANK: "the order of the values",
     MOMENTS: "the mean",
     VECTOR: "the mean of the embeddings",
+    UPWARDS: "the order of the values, upwards",
+    DOWNWARDS: "the order of the values, downwards",
 }
 """Which test of a window's score spoke loudest, in words."""
 

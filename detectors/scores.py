@@ -2,7 +2,8 @@
 
 Three tests look at a window: the shape of its cells (a G-test discounted by direction), the mean rank of ordered
 cells, and the mean of the values. The score is the largest of those that apply; ranking it among past scores
-(detectors.ranks) makes the maximum honest.
+(detectors.ranks) makes the maximum honest. A score knows no direction: the signed t of the ranks is ranked beside it, once
+for moves up and once for moves down.
 """
 
 from dataclasses import dataclass
@@ -17,8 +18,8 @@ from detectors.wobble import Wobble
 
 Bools = NDArray[np.bool_]
 
-SHAPE, RANK, MOMENTS, VECTOR = 0, 1, 2, 3
-"""Which test spoke; -1 where there is no score."""
+SHAPE, RANK, MOMENTS, VECTOR, UPWARDS, DOWNWARDS = 0, 1, 2, 3, 4, 5
+"""Which test spoke; -1 where there is no score. The last two where the signed t of the ranks led, not the score."""
 MINIMUM_WINDOWS = 24
 """Healthy windows that a wobble must be learned from before it is used."""
 MOST = 1e9
@@ -30,10 +31,23 @@ RANKED_CELLS = 5
 @dataclass(frozen=True, slots=True)
 class Scores:
     """decades (C,): -log10 of the nominal tail, nan where there is none; spoke (C,): SHAPE, RANK, MOMENTS or -1;
-    VECTOR where detectors.vectors did."""
+    VECTOR where detectors.vectors did; lean (C,): the signed t of the ranks, above 0 upwards, nan where there is none."""
 
     decades: Floats
     spoke: NDArray[np.int8]
+    lean: Floats
+
+    def each_way(self) -> Floats:
+        """What is ranked among its own past (WAYS, C): the score, the signed t, and that the other way round."""
+        return np.stack([self.decades, self.lean, -self.lean])
+
+
+def ways(k: NDArray[np.int64], ordered: Bools, worse: NDArray[np.int8], evaluation: Bools) -> Bools:
+    """By which WAYS comparisons are judged (WAYS, C): by the score always; up and down where ranks are tested, of evaluation
+    scores only the way that harms. Arguments (C,) as in `window_scores`."""
+    ranked = ordered & (k >= RANKED_CELLS)
+    up, down = ranked & ~(evaluation & (worse < 0)), ranked & ~(evaluation & (worse > 0))
+    return np.stack([np.ones(len(k), bool), up, down])
 
 
 def g_statistic(base: Floats, now: Floats, k: NDArray[np.int64]) -> Floats:
@@ -161,12 +175,13 @@ def window_scores(
     shape = np.where(directed, np.where(harms, one_shape, 0.0), shape)
     rank = np.where(directed, one_sided(rank, rank_t * worse > 0), rank)
     moments = np.where(directed, one_sided(moments, t * worse > 0), moments)
-    rank = np.where(ordered & (k >= RANKED_CELLS), rank, np.nan)
-    return _largest(np.stack([shape, rank, moments]), usable)
+    rank, rank_t = np.where(ordered & (k >= RANKED_CELLS), [rank, rank_t], np.nan)
+    return _largest(np.stack([shape, rank, moments]), rank_t, usable)
 
 
-def _largest(tests: Floats, usable: Bools) -> Scores:
+def _largest(tests: Floats, rank_t: Floats, usable: Bools) -> Scores:
     """The largest of the tests (3, C); a test that cannot speak is nan."""
     known = np.nan_to_num(tests, nan=-1.0, posinf=MOST)
     spoke = np.where(usable, known.argmax(axis=0), -1).astype(np.int8)
-    return Scores(np.where(usable, known.max(axis=0), np.nan), spoke)
+    lean = np.where(usable, np.clip(rank_t, -MOST, MOST), np.nan)
+    return Scores(np.where(usable, known.max(axis=0), np.nan), spoke, lean)

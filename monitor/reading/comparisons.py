@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from detectors.calibration import ALL, Slice
 from detectors.history import HISTORY
 from detectors.ranks import CALIBRATED
+from detectors.scores import ways
 from monitor.config.models import Config
 from monitor.reading.budget import Budget, budget
 from monitor.reading.calibrations import Known, calibration
@@ -20,7 +21,7 @@ from monitor.store import courses, findings
 from monitor.store.courses import Comparison
 from records.finding import Finding
 from records.pane import Pane
-from records.window import DAY, HOUR, WINDOW, Code, Window
+from records.window import DAY, HOUR, WINDOW, Code, Way, Window
 
 VERSION = "version "
 """How a calibration tells which version of a reference it was learned with."""
@@ -28,15 +29,16 @@ Change = Literal["since_launch", "newly", "since_launch_and_newly"]
 
 
 class Threshold(msgspec.Struct, frozen=True, kw_only=True):
-    """Decades that an alarm needs: `luck` x `vif` x `factor`. `share`: false alarms of the period that this comparison may
-    raise; `vif`: stretched because neighbouring windows resemble each other; `factor`: raised, for all comparisons in
-    common, by what luck reached lately."""
+    """Decades that an alarm needs: `luck` x `vif` x `factor`, of the way that leads. `share`: false alarms of the period that
+    this comparison may raise, in equal parts in each of the `ways` that it is judged; `vif`: stretched because neighbouring
+    windows resemble each other; `factor`: raised, for all comparisons in common, by what luck reached lately."""
 
     decades: float
     luck: float
     vif: float
     factor: float
     share: float
+    ways: int
 
 
 class Lender(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +147,8 @@ class _Explaining:
         self.read = reader(c, application)
         self.open = [f for f in findings.since(c, application, window.start) if f.ended is None and f.verdict == "finding"]
         self.moving = frozenset(known.calibration.moving.tolist())
+        traits = known.calibration.traits
+        self.ways = ways(traits.k, traits.ordered, traits.worse, traits.evaluation).sum(axis=0)
         self.parts = {(part.slice, part.baseline): (part, first) for part, first in places(known.calibration)}
         self.days: dict[Slice, Pane] = {}
         self.effects: dict[tuple[Slice, str], Effects] = {}
@@ -157,8 +161,9 @@ class _Explaining:
                 index=row.index, application=self.application, dimension=row.dimension, value=row.value, signal=row.signal,
                 baseline=row.baseline, comparison=self.kinds.get(row.baseline, "drift"),
                 verdict=int(self._column("verdict", row.index, 0)), evidence=self._column("evidence", row.index, 0.0),
-                since=int(self._column("since", row.index, 0)) or None, threshold=self._threshold(row.index), past=past,
-                base=self._base(row, live[row.index]), day=self._day(row, live[row.index]), change=self._change(row),
+                since=int(self._column("since", row.index, 0)) or None,
+                threshold=self._threshold(row.index, live[row.index]), past=past, base=self._base(row, live[row.index]),
+                day=self._day(row, live[row.index]), change=self._change(row),
             )
             for row, past in zip(rows, pasts, strict=True)
         ]  # fmt: skip
@@ -167,12 +172,13 @@ class _Explaining:
         values = getattr(self.window, name)
         return float(values[index]) if index < len(values) else missing
 
-    def _threshold(self, index: int) -> Threshold:
-        decades, vif = self._column("threshold", index, float("nan")), float(self.known.history.vif[index])
-        factor = self.window.factor
+    def _threshold(self, index: int, place: int) -> Threshold:
+        way, factor = int(self._column("way", index, Way.SCORE)), self.window.factor
+        decades, vif = self._column("threshold", index, float("nan")), float(self.known.history.vif[way, index])
         return Threshold(
-            decades=decades, luck=decades / (max(vif, 1.0) * factor), vif=vif, factor=factor, share=self.shared.share
-        )
+            decades=decades, luck=decades / (max(vif, 1.0) * factor), vif=vif, factor=factor, share=self.shared.share,
+            ways=int(self.ways[place]),
+        )  # fmt: skip
 
     def _pasts(self, rows: Sequence[Comparison]) -> list[Past]:
         """Own windows, and whose stand in for what is missing."""
@@ -185,12 +191,13 @@ class _Explaining:
             for i in place.get(self.index.get((*_slice(finding), finding.signal, finding.baseline), -1), [])
         ]
         sick += [Stretch(i, 0, at) for row, at in self.known.calibration.restarts.items() for i in place.get(row, [])]
-        count, first = healthy(self.c, self.application, both, history.by_day[both], self.window.start, sick)
-        enough = count / history.v[both] >= CALIBRATED
+        v, by_day = history.v[Way.SCORE], history.by_day[Way.SCORE]
+        count, first = healthy(self.c, self.application, both, by_day[both], self.window.start, sick)
+        enough = count / v[both] >= CALIBRATED
         return [
             Past(
-                windows=int(count[i]), needs=int(np.ceil(CALIBRATED * history.v[index])), v=float(history.v[index]),
-                by_day=bool(history.by_day[index]), since=int(first[i]) or None,
+                windows=int(count[i]), needs=int(np.ceil(CALIBRATED * v[index])), v=float(v[index]),
+                by_day=bool(by_day[index]), since=int(first[i]) or None,
                 lender=self._lender(index) if not enough[i] and enough[i + len(rows)] else None,
             )
             for i, index in enumerate(own.tolist())

@@ -78,8 +78,8 @@ class _Cache:
 
 
 def _size(window: Window) -> int:
-    """Bytes that a decoded window holds, about: 9 columns of four bytes, 2 of eight, 2 of one."""
-    return 1_000 + 54 * len(window.n)
+    """Bytes that a decoded window holds, about: 9 columns of four bytes, 8 of eight, 3 of one."""
+    return 1_000 + 103 * len(window.n)
 
 
 _decode = _Cache(64 << 20)

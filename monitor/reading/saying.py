@@ -16,6 +16,9 @@ CHANGES: Mapping[Change, str] = {
 }
 
 
+_NUMBERS = {2: "two", 3: "three"}
+
+
 def why(one: Explained, shared: Budget) -> str:
     """Why this comparison alarms where it does, or what it still needs before it may."""
     if one.verdict == Code.CALIBRATING:
@@ -30,6 +33,8 @@ def why(one: Explained, shared: Budget) -> str:
 def threshold(found: Threshold, shared: Budget) -> str:
     """The decades that an alarm needs, and where they come from."""
     words = f"alarms at {decades(found.decades)} decades: {_often(shared)} over {count(max(shared.comparisons, 1))} comparisons"
+    if found.ways > 1:
+        words += f", in any of {_NUMBERS[found.ways]} ways"
     if found.vif >= 1.05:
         words += f", stretched {decades(found.vif)} times because neighbouring windows resemble each other"
     if found.factor >= 1.05:

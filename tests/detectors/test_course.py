@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from detectors.budget import CAP, thresholds
+from detectors.budget import CAP
 from detectors.calibration import ALL, Panes, always, no_season
 from detectors.cells import add_tallies
 from detectors.course import ENOUGH, Budget, Course
 from detectors.evidence import bets
 from detectors.ranks import CALIBRATED, smallest_p
 from detectors.scores import window_scores
-from records.window import WINDOW, Code, Window
+from records.window import WINDOW, Code, Way, Window
 from tests.detectors.panes import BUDGET, START, learned, pane, row, run, series
 
 LOOSE = Budget(200.0, 288, 1)
@@ -47,13 +47,15 @@ def test_the_steps_of_a_course_are_the_formulas_applied_by_hand() -> None:
     windows = stream(90, slower)
     course = Course([])
     past: list[Panes] = []
-    by_hand: dict[int, list[tuple[float, float, float]]] = {}
-    scores: dict[int, list[float]] = {}
-    evidence: dict[int, float] = {}
+    lived: dict[tuple[int, int], list[float]] = {}
+    evidence: dict[tuple[int, int], float] = {}
+    led: set[int] = set()
     for i, panes in enumerate(windows):
         if i == 24:
             learned(course, past, i)
         past.append(panes)
+        steps: dict[int, dict[int, tuple[float, float]]] = {}
+        start = START + i * WINDOW
         if i >= 24:
             calibration = course.calibration
             assert calibration is not None
@@ -62,25 +64,28 @@ def test_the_steps_of_a_course_are_the_formulas_applied_by_hand() -> None:
                 base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
                 base.mean, base.variance, base.n, now.mean(), now.variance(), now.n, traits.evaluation,
             )  # fmt: skip
-            for c, score in enumerate(found.decades.astype(np.float32).tolist()):
-                known = [x for x in scores.get(c, []) if x == x]
-                p = max((1 + sum(x >= score for x in known)) / (len(known) + 1), float(smallest_p(np.array(len(known)), 1.0)))  # type: ignore[arg-type]
-                h = float(thresholds(np.ones(1), BUDGET.comparisons, BUDGET.windows, BUDGET.at_most)[0])
-                before = evidence.get(c, 0.0)
-                after = before if score != score else min(max(before + float(bets(np.array(p))), 0.0), CAP * h)
-                evidence[c] = after
-                scores.setdefault(c, []).append(score)
-                by_hand.setdefault(c, []).append((score, after, h))
-        start = START + i * WINDOW
+            for c, (score, t) in enumerate(zip(found.decades.tolist(), found.lean.tolist(), strict=True)):
+                each = [score, t, -t] if t == t else [score]
+                h = np.log10(BUDGET.windows * BUDGET.comparisons * len(each) / BUDGET.at_most)
+                for way, x in enumerate(np.float32(each).tolist()):
+                    known = lived.setdefault((c, way), [])
+                    p = max((1 + sum(y >= x for y in known)) / (len(known) + 1), float(smallest_p(np.array(len(known)), 1.0)))  # type: ignore[arg-type]
+                    after = min(max(evidence.get((c, way), 0.0) + float(bets(np.array(p))), 0.0), CAP * h)
+                    evidence[c, way] = after
+                    known.append(x)
+                    steps.setdefault(c, {})[way] = after, h
         window = course.judge(start, panes, BUDGET)
         if course.calibration is not None and course.fresh is not None:
             course.calibration.extend(start, course.fresh, np.ones(len(course.calibration.index), bool))
             for c, at in enumerate(course.calibration.index.tolist()):
-                score, after, h = by_hand[c][-1]
-                assert window.score[at] == pytest.approx(score, rel=1e-6, nan_ok=True)
-                assert window.evidence[at] == pytest.approx(after, rel=1e-9)
-                assert window.threshold[at] == pytest.approx(h)
-    assert max(e for e in evidence.values()) > 3
+                expected = [steps[c][way][0] if way in steps[c] else 0.0 for way in Way]
+                assert window.evidences[:, at] == pytest.approx(expected, rel=1e-9)
+                after, h = steps[c][int(window.way[at])]
+                assert after / h == pytest.approx(max(e / of for e, of in steps[c].values()))
+                assert (window.evidence[at], window.threshold[at]) == (pytest.approx(after), pytest.approx(h))
+                led.add(int(window.way[at]))
+    assert max(evidence.values()) > 3
+    assert led == set(Way)
 
 
 def small_slice(count: int, each: int) -> list[Panes]:

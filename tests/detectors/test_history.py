@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 
 from detectors.history import HISTORY, NEVER, History
 from detectors.ranks import CALIBRATED
-from records.window import DAY, HOUR, WINDOW, Window
+from records.window import DAY, HOUR, WINDOW, Way, Window
 from tests.detectors.panes import START
 
 
-def window(i: int, scores: list[float], traffic: int = 10) -> Window:
+def window(i: int, scores: list[float], traffic: int = 10, lean: list[float] | None = None) -> Window:
     out = Window.blank(START + i * WINDOW, 0, traffic, len(scores))
     out.score = np.array(scores, np.float32)
+    if lean is not None:
+        out.lean = np.array(lean, np.float32)
     return out
 
 
@@ -33,8 +35,11 @@ def known(history: History) -> NDArray[np.float32]:
 
 
 def rank(history: History, i: int, score: float, row: int = 0, parent: int = 0) -> tuple[float, bool]:
-    p, calibrated = history.rank(START + i * WINDOW, np.array([score]), np.array([row]), np.array([parent]))
-    return float(p[0]), bool(calibrated[0])
+    """By its score alone."""
+    each = np.array([[score], [np.nan], [np.nan]])
+    p, calibrated = history.rank(START + i * WINDOW, each, np.array([row]), np.array([parent]))
+    assert np.isnan(p[1:]).all() and not calibrated[1:].any()
+    return float(p[0, 0]), bool(calibrated[0, 0])
 
 
 @given(st.lists(st.floats(0, 50, width=32), min_size=1, max_size=60), st.floats(0, 50, width=32))
@@ -47,7 +52,7 @@ def test_p_is_the_share_of_scores_at_least_as_high(past: list[float], score: flo
 
 def test_dependent_windows_count_for_less() -> None:
     history = filled([0.0] * 100)
-    history.v = np.array([10.0, 1.0])
+    history.v[:, 0] = 10.0
     for of, expected, known in ((history, 1 / 11, False), (filled([0.0] * 100), 1 / 101, True)):
         p, calibrated = rank(of, 100, 1.0)
         assert p == pytest.approx(expected)
@@ -65,16 +70,36 @@ def test_comparisons_in_any_order_and_number_are_ranked_one_by_one(seed: int) ->
         if i in (0, windows // 2):
             history.grow(size)
             size += int(rng.integers(0, 3))
-        scores = rng.integers(0, 6, len(history.v)).astype(float)
-        history.remember(window(i, np.where(rng.random(len(scores)) < 0.2, np.nan, scores).tolist()))
-    history.by_day = rng.random(len(history.v)) < 0.5
-    index, at = rng.permutation(len(history.v)), windows % 288
-    p, calibrated = history.rank(START + windows * WINDOW, np.full(len(index), 3.0), index, index)
-    for j, row in enumerate(index.tolist()):
-        close = [i for i in range(windows) if not history.by_day[row] or min((at - i) % 288, (i - at) % 288) <= 36]
-        past = [x for i in close if not np.isnan(x := history.scores[(START // WINDOW + i) % HISTORY, row])]
-        assert p[j] == pytest.approx((1 + sum(x >= 3 for x in past)) / (len(past) + 1))
-        assert calibrated[j] == (len(past) >= CALIBRATED)
+        there = history.v.shape[1]
+        scores, lean = (np.where(rng.random(there) < 0.2, np.nan, rng.integers(-6, 6, there)) for _ in range(2))
+        history.remember(window(i, scores.tolist(), lean=lean.tolist()))
+    history.by_day = rng.random(history.by_day.shape) < 0.5
+    index, at = rng.permutation(history.v.shape[1]), windows % 288
+    each = np.repeat([[3.0], [2.0], [-2.0]], len(index), axis=1)
+    p, calibrated = history.rank(START + windows * WINDOW, each, index, index)
+    slots = (START // WINDOW + np.arange(windows)) % HISTORY
+    for way in Way:
+        held = history.scores if way == Way.SCORE else history.lean
+        for j, row in enumerate(index.tolist()):
+            close = [i for i in range(windows) if not history.by_day[way, row] or min((at - i) % 288, (i - at) % 288) <= 36]
+            past = [x for i in close if not np.isnan(x := held[slots[i], row])]
+            above = sum(x <= 2 if way == Way.DOWN else x >= each[way, j] for x in past)
+            assert p[way, j] == pytest.approx((1 + above) / (len(past) + 1))
+            assert calibrated[way, j] == (len(past) >= CALIBRATED)
+
+
+def test_each_way_borrows_where_it_has_too_few_of_its_own() -> None:
+    history = History()
+    history.grow(2)
+    for i in range(30):
+        history.remember(window(i, [1.0, 1.0], lean=[float(i), np.nan if i < 15 else 5.0]))
+    each = np.array([[2.0, 2.0], [28.5, 28.5], [-2.5, -2.5]])
+    p, calibrated = history.rank(START + 30 * WINDOW, each, np.array([0, 1]), np.array([0, 0]))
+    assert calibrated.all()
+    assert p == pytest.approx(np.array([[1 / 31, 1 / 31], [2 / 31, 2 / 31], [4 / 31, 4 / 31]]))
+    history.v[Way.UP, 0] = 2.0
+    p, calibrated = history.rank(START + 30 * WINDOW, each, np.array([0, 1]), np.array([0, 0]))
+    assert calibrated.tolist() == [[True, True], [False, False], [True, True]]
 
 
 def test_a_comparison_without_history_borrows_that_of_its_parent() -> None:
@@ -135,7 +160,24 @@ def test_measuring_looks_at_the_two_weeks_before_a_window_only() -> None:
     slow = np.repeat(rng.normal(0, 1, 40), 12)
     history, late = filled(slow.tolist()), filled(slow.tolist())
     history.measure(START + len(slow) * WINDOW)
-    assert history.v[0] > 3
-    assert history.vif[0] > 1
+    assert history.v[Way.SCORE, 0] > 3
+    assert history.vif[Way.SCORE, 0] > 1
+    assert history.v[Way.UP :].tolist() == [[1.0, 1.0], [1.0, 1.0]], "there was no lean"
     late.measure(START + len(slow) * WINDOW + 15 * DAY + HOUR)
-    assert late.v.tolist() == [1.0, 1.0]
+    assert late.v[Way.SCORE].tolist() == [1.0, 1.0]
+
+
+def test_each_way_is_measured_by_what_was_seen_that_way() -> None:
+    """A lean that rarely goes up, and then stays there, repeats itself upwards alone."""
+    rng = np.random.default_rng(2)
+    lean = rng.normal(0, 1, 600)
+    lean[300:324] += 20
+    history, other = History(), History()
+    for each, sign in ((history, 1.0), (other, -1.0)):
+        each.grow(1)
+        for i, x in enumerate((sign * lean).tolist()):
+            each.remember(window(i, [0.0], lean=[x]))
+        each.measure(START + len(lean) * WINDOW)
+    assert history.v[Way.UP, 0] > 1.5 * history.v[Way.DOWN, 0]
+    assert other.v[:, 0].tolist() == history.v[[Way.SCORE, Way.DOWN, Way.UP], 0].tolist()
+    assert other.vif[:, 0].tolist() == history.vif[[Way.SCORE, Way.DOWN, Way.UP], 0].tolist()

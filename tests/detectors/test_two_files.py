@@ -37,7 +37,7 @@ def test_clean_pairs_are_flagged_at_about_the_stated_rate(skewed: bool, n: int) 
 
 
 def test_with_windows_a_score_pays_for_each_test_that_could_speak() -> None:
-    scores = Scores(np.array([4.0, 4.0, 4.0, np.nan, 0.2]), np.full(5, MOMENTS, np.int8))
+    scores = Scores(np.array([4.0, 4.0, 4.0, np.nan, 0.2]), np.full(5, MOMENTS, np.int8), np.full(5, np.nan))
     found = two_files.with_windows(
         scores,
         ordered=np.array([True, True, False, True, True]),

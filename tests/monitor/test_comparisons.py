@@ -31,7 +31,7 @@ from records.alert import Mark
 from records.codec import decode_records
 from records.pane import EMPTY, Pane, merge_all
 from records.pane_codec import encode_pane
-from records.window import DAY, HOUR, WINDOW, Code
+from records.window import DAY, HOUR, WINDOW, Code, Way
 from streams.embedded import LogRecord
 from streams.panes import fold, group_rows
 from tests.detectors.panes import pane
@@ -178,9 +178,11 @@ def test_a_threshold_is_luck_times_what_stretches_it(calm: Connection) -> None:
     shared = reading.budget(calm, CONFIG, NOW)
     assert len(every) == shared.comparisons > 4
     for one in every:
-        assert one.threshold.luck == pytest.approx(np.log10(30 * 288 * len(every)), abs=1e-5)
+        assert one.threshold.luck == pytest.approx(np.log10(30 * 288 * len(every) * one.threshold.ways), abs=1e-5)
         assert one.threshold.decades == pytest.approx(one.threshold.luck * one.threshold.vif * one.threshold.factor)
         assert one.threshold.share == pytest.approx(1 / len(every))
+    assert {one.threshold.ways for one in every if one.signal == "response.words"} == {3}
+    assert {one.threshold.ways for one in every if one.signal == "error"} == {1}
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -192,7 +194,7 @@ def test_the_healthy_windows_are_those_that_the_judge_ranks_among(which: int, pi
         known = np.isfinite(history.scores[:, one.index]) & (history.starts >= START)
         assert one.past.windows == known.sum()
         assert one.past.since == (int(history.starts[known].min()) if known.any() else None)
-        assert one.past.needs == np.ceil(20 * history.v[one.index])
+        assert one.past.needs == np.ceil(20 * history.v[Way.SCORE, one.index])
 
 
 def test_a_false_alarm_gives_its_windows_back(pipelines: list[Pipeline]) -> None:
@@ -237,7 +239,8 @@ LENT = {"windows": 7, "needs": 20, "v": 1.0, "by_day": True}
          "alarms at 8.1 decades: 10 times in 12h over 412 comparisons, stretched 1.3 times because neighbouring windows "
          "resemble each other"),
         (Code.SMALL, (9.3, 6.2, 1.0, 1.5), {}, SHARED,
-         "alarms at 9.3 decades: once in 30 days over 412 comparisons, raised 1.5 times by what luck reached lately"),
+         "alarms at 9.3 decades: once in 30 days over 412 comparisons, in any of three ways, raised 1.5 times by what luck "
+         "reached lately"),
         (Code.CALIBRATING, (6.2, 6.2, 1.0, 1.0), {"windows": 14}, SHARED, "has 14 of the 26 healthy windows that a verdict of "
          "its own needs, for neighbours resemble each other"),
         (Code.CALM, (6.2, 6.2, 1.0, 1.0), LENT | {"lender": Lender(signal="response.words", baseline=DRIFT)}, SHARED,
@@ -253,8 +256,9 @@ def test_a_threshold_is_told_in_one_sentence(
 ) -> None:
     told = dict(zip(("decades", "luck", "vif", "factor"), threshold, strict=True))
     one = msgspec.structs.replace(
-        words(calm)[1], verdict=int(verdict), threshold=Threshold(**told, share=0.1), past=msgspec.structs.replace(OWN, **past)
-    )
+        words(calm)[1], verdict=int(verdict), past=msgspec.structs.replace(OWN, **past),
+        threshold=Threshold(**told, share=0.1, ways=3 if verdict == Code.SMALL else 1),
+    )  # fmt: skip
     assert why(one, shared) == said
     assert comparison_fields(one, shared)["why"] == said
 

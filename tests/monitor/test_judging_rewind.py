@@ -72,7 +72,7 @@ def assert_same_windows(before: dict[int, bytes], after: dict[int, bytes]) -> No
         blank = Window.blank(a.start, a.calibration, a.traffic, size)
         for field in fields(Window)[3:-1]:
             x, y = getattr(a, field.name), getattr(b, field.name)
-            padded = np.concatenate([x, getattr(blank, field.name)[len(x) :]])
+            padded = np.concatenate([x, getattr(blank, field.name)[..., x.shape[-1] :]], axis=-1)
             assert padded.tobytes() == y.tobytes(), (start, field.name)
 
 
