@@ -71,10 +71,7 @@ def scores_of(base: Floats, now: Floats, wobble: Wobble) -> tuple[Floats, Floats
         base, now, np.full(flat, CELLS), yes, no, np.zeros(flat, np.int8), many,
         absent, absent, absent, absent, absent, absent, no,
     )  # fmt: skip
-    n, total = now.sum(axis=1), base.sum(axis=1)
-    difference = ((now / n[:, None] - base / total[:, None]) * many.rank).sum(axis=1)
-    t = difference / np.sqrt(many.rank_variance * (1 / n + 1 / total) + many.rank_wobble)
-    return scores.decades.reshape(windows, comparisons), t.reshape(windows, comparisons)
+    return scores.decades.reshape(windows, comparisons), scores.lean.reshape(windows, comparisons)
 
 
 def summed(counts: Floats) -> Floats:

@@ -17,10 +17,10 @@ from bench.streams_simulated import CELLS, DAY, cell_values
 from detectors import budget, evidence, ranks
 from detectors.common_factor import Peaks, Span, factor
 from detectors.effects import jensen_shannon, standardised_mean_difference
-from detectors.scores import window_scores
+from detectors.scores import ways, window_scores
 from detectors.wobble import Wobble, WobbleSums, learn_wobble
 from records.window import DAY as DAY_US
-from records.window import WINDOW
+from records.window import WAYS, WINDOW, Way
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -44,7 +44,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What midnight taught: which comparisons are ranked by time of day, dependence v, inflation of the bets, all (C,)."""
+    """What midnight taught: which comparisons are ranked by time of day, dependence v, inflation of the bets, (WAYS, C)."""
 
     by_day: Bools
     v: Floats
@@ -108,8 +108,8 @@ class Standing:
     """Where a rule stands: evidence, common factor, what fires with the effect floor off (row 0) and on (row 1)."""
 
     rule: Rule
-    c: Floats
-    grown: Floats
+    c: Floats  # (WAYS, C)
+    grown: Floats  # (WAYS, C, CELLS)
     firing: Bools  # (2, C)
     began: NDArray[np.int64]
     peaks: Peaks = field(default_factory=Peaks)
@@ -120,7 +120,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day under one rule: over[floor] (DAY, C) is an alarm's condition, `raised` and `incidents` count by floor."""
+    """One day under one rule: `course` (DAY, C) is evidence over its threshold, the largest of the ways, over[floor] (DAY, C)
+    an alarm's condition; `raised` and `incidents` count by floor."""
 
     course: Floats
     over: tuple[Bools, Bools]
@@ -136,11 +137,12 @@ class Judge:
         self.k, self.values = k, cell_values(base)
         self.ordered, self.worse = np.full(size, ordered), np.full(size, worse, np.int8)
         self.sums: deque[WobbleSums] = deque(maxlen=BASELINE)
-        self.scores = np.full((size, HISTORY * DAY), np.nan, np.float32)
-        self.days, self.learned, self.scored = 0, Learned(np.zeros(size, bool), np.ones(size), np.ones(size)), np.empty(0)
-        none = np.zeros(size)
+        self.judged = ways(k, self.ordered, self.worse, np.zeros(size, bool))
+        self.scores = np.full((WAYS, size, HISTORY * DAY), np.nan, np.float32)
+        none = np.zeros((WAYS, size))
+        self.days, self.learned, self.scored = 0, Learned(none > 0, none + 1, none + 1), np.empty(0)
         self.standing = {
-            rule: Standing(rule, none, np.zeros((size, CELLS)), np.zeros((2, size), bool), np.zeros(size, np.int64))
+            rule: Standing(rule, none, np.zeros((WAYS, size, CELLS)), np.zeros((2, size), bool), np.zeros(size, np.int64))
             for rule in rules
         }
 
@@ -162,7 +164,8 @@ class Judge:
         if not self.judges:
             return
         if (self.days - BASELINE - HISTORY) % LEARN_EVERY == 0:
-            self.learned = Learned(*ranks.learn(self.scores.T, np.arange(HISTORY * DAY) % DAY))
+            every = [ranks.learn(scores.T, np.arange(HISTORY * DAY) % DAY) for scores in self.scores]
+            self.learned = Learned(*(np.stack(part) for part in zip(*every, strict=True)))
         for standing in self.standing.values():
             if standing.rule.common:
                 pool = standing.peaks.pool(self.days * DAY_US, standing.spoilt)
@@ -173,12 +176,12 @@ class Judge:
         out: dict[Rule, Day] = {}
         hours = self._hours(counts)
         if len(self.sums) == BASELINE:
-            scores, base = self._score(counts, hours)
-            self.scored = scores
-            every = np.concatenate([self.scores, scores.T.astype(np.float32)], axis=1)
+            each, base = self._score(counts, hours)
+            self.scored = each[Way.SCORE]
+            every = np.concatenate([self.scores, each.transpose(0, 2, 1).astype(np.float32)], axis=2)
             if self.judges:
                 out = self._follow(self._p(every), counts, base)
-            self.scores = np.ascontiguousarray(every[:, DAY:])
+            self.scores = np.ascontiguousarray(every[..., DAY:])
         total = WobbleSums.empty(len(self.k), CELLS)
         for hour in hours:
             total += hour
@@ -197,7 +200,8 @@ class Judge:
         return out
 
     def _score(self, counts: Floats, hours: list[WobbleSums]) -> tuple[Floats, Floats]:
-        """Scores (DAY, C), and the baselines (HOURS, C, CELLS) that they were judged with: what was known at each full hour."""
+        """What is ranked each way (WAYS, DAY, C), and the baselines (HOURS, C, CELLS) that it was judged with: what was known
+        at each full hour."""
         size = len(self.k)
         known = WobbleSums.empty(size, CELLS)
         for past in self.sums:
@@ -217,21 +221,22 @@ class Judge:
             stacked.cells[place], counts.reshape(rows, CELLS), np.tile(self.k, DAY), np.tile(self.ordered, DAY), no,
             np.tile(self.worse, DAY), spread, absent, absent, absent, absent, absent, absent, no,
         )  # fmt: skip
-        return scores.decades.reshape(DAY, size), stacked.cells.reshape(HOURS, size, CELLS)
+        each = np.where(self.judged[:, None], scores.each_way().reshape(WAYS, DAY, size), np.nan)
+        return each, stacked.cells.reshape(HOURS, size, CELLS)
 
     def _p(self, every: NDArray[np.float32]) -> Floats:
-        above = live_ranks(every, self.learned.by_day, ranks.WIDTH, DAY)
+        """(DAY, WAYS, C), nan where a way is not judged."""
+        above = np.stack([live_ranks(*both, ranks.WIDTH, DAY) for both in zip(every, self.learned.by_day, strict=True)], axis=1)
         count = np.where(self.learned.by_day, NEAR, HISTORY * DAY)
         smallest = np.minimum(ranks.smallest_p(count, self.learned.v), 1.0)
-        p: Floats = np.maximum((1 + above) / (count + 1), smallest)
-        return p
+        return np.where(self.judged, np.maximum((1 + above) / (count + 1), smallest), np.nan)
 
     def _follow(self, p: Floats, counts: Floats, base: Floats) -> dict[Rule, Day]:
-        """Evidence of all rules side by side through a day of p (DAY, C)."""
+        """Evidence of all rules side by side through a day of p (DAY, WAYS, C)."""
         standing = list(self.standing.values())
-        vif, size = self.learned.vif, len(self.k)
-        h = np.stack([budget.thresholds(vif, size, PERIOD * DAY, each.rule.at_most) for each in standing])
-        needed = h * np.array([[each.g] for each in standing])
+        vif, size, number = self.learned.vif, len(self.k), self.judged.sum(axis=0)
+        h = np.stack([budget.thresholds(vif, size, PERIOD * DAY, each.rule.at_most, number) for each in standing])
+        needed = h * np.array([[[each.g]] for each in standing])
         c = np.stack([each.c for each in standing])
         courses = np.empty((len(p), *c.shape))
         for i, row in enumerate(p):
@@ -240,15 +245,18 @@ class Judge:
         for i, each in enumerate(standing):
             each.c = c[i]
             if each.rule.common:
-                each.peaks.add(self.days * DAY_US, courses[:, i] / h[i])
+                each.peaks.add(self.days * DAY_US, (courses[:, i] / h[i]).max(axis=1))
             out[each.rule] = self._verdicts(each, courses[:, i], needed[i], counts, base)
         return out
 
-    def _verdicts(self, standing: Standing, course: Floats, needed: Floats, counts: Floats, base: Floats) -> Day:
-        over = course >= needed
+    def _verdicts(self, standing: Standing, courses: Floats, needed: Floats, counts: Floats, base: Floats) -> Day:
+        ratio = courses / needed
+        course, leads = ratio.max(axis=1), ratio.argmax(axis=1)
+        over = course >= 1
         large = over.copy()
-        grown = grow(np.ascontiguousarray(course), counts, standing.grown, over)
+        each = [grow(np.ascontiguousarray(courses[:, way]), counts, standing.grown[way], over) for way in range(WAYS)]
         w, i = np.nonzero(over)
+        grown = np.stack(each)[leads[w, i], np.arange(len(w))]
         large[w, i] = self._floors(base[w // HOUR, i], grown, i) >= 1
         if over.any() or standing.firing.any():
             raised, incidents = self._raise(standing, course, (over, large))

@@ -104,5 +104,6 @@ def test_a_change_is_found_by_a_copy_and_leaves_the_judge_alone() -> None:
             counts = rng.multinomial(totals, moved(shares, 0.5)).astype(np.float64)
             seen = other.day(counts)[Rule()]
             assert seen.over[1].any(axis=0).all()
+            assert (seen.course.max(axis=0) >= 1).all()
             np.testing.assert_array_equal(judge.scores, before)
         judge.day(rng.multinomial(totals, shares).astype(np.float64))
