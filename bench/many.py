@@ -20,16 +20,18 @@ from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from detectors.baselines import Baseline
-from detectors.calibration import Panes, always, learn, no_season
+from detectors.calibration import Calibration, Panes, always, learn, no_season
 from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.course import Budget, Course
 from detectors.history import HISTORY, History
+from detectors.scores import Scores, ways
 from monitor.store import Store, courses
 from records.columns import Columns, Labels
 from records.signal import Kind, Signal
-from records.window import DAY, HOUR, WINDOW, decode_window, encode_window
+from records.window import DAY, HOUR, WINDOW, Way, decode_window, encode_window
 from streams.panes import fold, group_rows
 
 NUMERIC, BOOLEAN, CATEGORICAL = 60, 20, 18
@@ -78,8 +80,9 @@ def made_course(rng: np.random.Generator, slices: int) -> Course:
     """A course in the middle of its life: learned, with 14 days of scores behind it."""
     past = [(START + (i - LEARNED) * WINDOW, _told(i, window_panes(rng, slices))) for i in range(LEARNED)]
     course = Course([])
-    course.adopt(learn(START, lambda: past, {}, BASELINES, declared, course.register, always))
-    _live(rng, course.history)
+    calibration = learn(START, lambda: past, {}, BASELINES, declared, course.register, always)
+    course.adopt(calibration)
+    _live(rng, course.history, _judged(calibration))
     return course
 
 
@@ -88,15 +91,23 @@ def _told(i: int, panes: Panes) -> Panes:
     return panes
 
 
-def _live(rng: np.random.Generator, history: History) -> None:
-    """14 days of scores."""
+def _judged(calibration: Calibration) -> NDArray[np.bool_]:
+    """By which ways (WAYS, C)."""
+    traits = calibration.traits
+    return ways(traits.k, traits.ordered, traits.worse, traits.evaluation)
+
+
+def _live(rng: np.random.Generator, history: History, judged: NDArray[np.bool_]) -> None:
+    """14 days of scores, and of signed ranks where they are `judged`."""
     for slot in range(HISTORY):
         rng.standard_exponential(out=history.scores[slot], dtype=np.float32)
+        rng.standard_normal(out=history.lean[slot], dtype=np.float32)
+    history.lean[:, ~judged[Way.UP]] = np.nan
     first = START - HISTORY * WINDOW
     slots = first // WINDOW % HISTORY + np.arange(HISTORY)
     history.starts[slots % HISTORY] = first + np.arange(HISTORY) * WINDOW
     history.v[:] = 2.0
-    history.by_day[:] = rng.random(len(history.v)) < 0.3
+    history.by_day[:] = rng.random(history.v.shape) < 0.3
 
 
 class Clock:
@@ -123,8 +134,9 @@ def judged(course: Course, rng: np.random.Generator, slices: int, passes: int, c
         panes, start = window_panes(rng, slices), START + at * WINDOW
         clock.time("a window: all of it", course.judge, start, panes, budget)
         clock.time("  panes into cells", calibration.see, start, panes, no_season, always)
-        scores = rng.standard_exponential(size)
-        clock.time("  ranks", course.history.rank, start, scores, calibration.index, course.parent[calibration.index])
+        scores = Scores(rng.standard_exponential(size), np.zeros(size, np.int8), rng.standard_normal(size))
+        each = np.where(_judged(calibration), scores.each_way(), np.nan)
+        clock.time("  ranks", course.history.rank, start, each, calibration.index, course.parent[calibration.index])
         assert course.fresh is not None
         clock.time("a window joins the baseline", calibration.extend, start, course.fresh, healthy)
         clock.time("once an hour: the wobble anew", calibration.refresh)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from detectors import budget
 
@@ -8,6 +9,13 @@ def test_a_threshold_is_the_fair_bet_bound_stretched_by_the_inflation() -> None:
         budget.thresholds(np.array([1.0, 2.5, 0.3, 1.0]), comparisons=100, windows_in_period=8640, at_most=1),
         np.log10(864_000) * np.array([1, 2.5, 1, 1]),
     )
+
+
+def test_the_ways_of_a_comparison_share_what_is_granted_to_it() -> None:
+    """By luck evidence of h decades comes once in 10^h windows: all ways of all comparisons together, `at_most` times."""
+    ways = np.array([1, 3, 2])
+    h = budget.thresholds(np.ones((3, 3)), 3, 8640, 1, ways)
+    assert (8640 * 10**-h * (np.arange(3)[:, None] < ways)).sum() == pytest.approx(1)
 
 
 def test_a_larger_budget_lowers_the_threshold_down_to_one_decade() -> None:

@@ -1,6 +1,8 @@
 """What is learned of healthy windows, extended and taken back; and the same again from its bytes."""
 
+import msgspec
 import numpy as np
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -10,7 +12,7 @@ from detectors.calibration import ALL, Calibration, Panes, Subject, always, lear
 from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.course import Course
 from detectors.history import History
-from records.window import WINDOW
+from records.window import WAYS, WINDOW
 from tests.detectors.panes import PAST, START, declared, learned, pane
 
 EVALSET = Baseline("evalset", "fixed", "skew")
@@ -91,7 +93,7 @@ def test_a_calibration_comes_back_from_its_bytes_to_the_bit() -> None:
     course = Course([])
     calibration = learned(course, past(60, 30), 60)
     course.history.grow(len(course.registry))
-    course.history.v[:] = 3.5
+    course.history.v[:] = np.arange(course.history.v.size).reshape(course.history.v.shape)
     blob = encode_calibration(calibration, course.history)
     history = History()
     again = decode_calibration(blob, declared, course.register, {PAST.name: PAST}, history)
@@ -102,6 +104,21 @@ def test_a_calibration_comes_back_from_its_bytes_to_the_bit() -> None:
     seen = [one.see(START, past(70)[69], no_season, always).now.cells.tolist() for one in (again, calibration)]
     assert seen[0] == seen[1]
     assert encode_calibration(again, history) == blob
+
+
+def test_what_was_measured_before_there_were_ways_stands_for_each_way() -> None:
+    course = Course([])
+    calibration = learned(course, past(60, 30), 60)
+    course.history.grow(size := len(course.registry))
+    course.history.v[:], course.history.vif[:] = np.arange(size), np.arange(size) + 0.5
+    fields = msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(encode_calibration(calibration, course.history)))
+    fields[0] = 2
+    fields[4:7] = (part[0].tobytes() for part in (course.history.v, course.history.vif, course.history.by_day))
+    blob, history = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(fields)), History()
+    decode_calibration(blob, declared, course.register, {PAST.name: PAST}, history)
+    assert history.v.tolist() == [list(range(size))] * WAYS
+    assert history.vif.tolist() == course.history.vif.tolist()
+    assert not history.by_day.any()
 
 
 def test_nothing_to_learn_from_is_an_empty_calibration() -> None:

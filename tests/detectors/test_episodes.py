@@ -120,3 +120,26 @@ def test_the_verdict_of_a_window_says_what_its_finding_says() -> None:
             assert judged.since[row] == finding.since
             assert judged.evidence[row] > 0
     assert episodes.open
+
+
+def test_what_leads_a_finding_leads_it_to_its_end_and_then_every_way_starts_anew() -> None:
+    course, past, led, passed = Course([]), list[Panes](), list[int](), 0
+    episodes = Episodes("app", declared, lambda *_: iter([]), no_season)
+    for i in range(130):
+        panes = window(i, 1.2 if 80 <= i < 88 else 1.0)
+        if i == 24:
+            learned(course, past, i)
+        past.append(panes)
+        judged = course.judge(START + i * WINDOW, panes, LOOSE)
+        changed = lengths([episodes.update(course, judged)])
+        if not changed:
+            continue
+        row = course.rows[Subject("", "", "length", "past")]
+        if changed[0].ended:
+            break
+        led.append(int(judged.way[row]))
+        passed += judged.evidences[:, row].max() > judged.evidence[row]
+        assert judged.begun[led[0], row] == judged.since[row] == changed[0].since
+        assert judged.evidence[row] == judged.evidences[led[0], row] > 0
+    assert len(set(led)) == 1 and passed
+    assert changed[0].ended and not judged.evidences[:, row].any() and not judged.begun[:, row].any()

@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from detectors.scores import MOMENTS, RANK, SHAPE
+from detectors.scores import MOMENTS, RANK, SHAPE, ways
 from detectors.wobble import WobbleSums, learn_wobble
+from records.window import Way
 from tests.detectors.helpers import iid_wobble, judged, sums_of
 
 Floats = NDArray[np.float64]
@@ -39,6 +40,41 @@ def test_scores_of_anything_are_finite_and_not_negative_or_nan_where_there_are_n
     np.testing.assert_array_equal(~np.isnan(scores.decades), there)
     assert np.all(np.isfinite(scores.decades[there]) & (scores.decades[there] >= 0))
     assert np.all(scores.spoke[~there] == -1)
+    assert not np.isinf(scores.lean).any()
+    assert np.isnan(scores.lean[~there | (k < 5) | [False, True, False, False]]).all()
+
+
+@pytest.mark.parametrize(
+    ("k", "ordered", "worse", "evaluation", "expected"),
+    [
+        (10, True, 0, False, [True, True, True]),
+        (5, True, 0, False, [True, True, True]),
+        (4, True, 0, False, [True, False, False]),
+        (10, False, 0, False, [True, False, False]),
+        (10, True, 1, False, [True, True, True]),
+        (10, True, 1, True, [True, True, False]),
+        (10, True, -1, True, [True, False, True]),
+        (10, True, 0, True, [True, True, True]),
+        (2, False, 1, False, [True, False, False]),
+        (1, True, 0, False, [True, False, False]),
+    ],
+)
+def test_the_order_of_values_is_judged_each_way_that_may_harm(
+    k: int, ordered: bool, worse: int, evaluation: bool, expected: list[bool]
+) -> None:
+    given_ = np.array([k]), np.array([ordered]), np.array([worse], np.int8), np.array([evaluation])
+    assert ways(*given_)[:, 0].tolist() == expected
+
+
+def test_a_lean_is_above_nothing_where_values_rise_and_is_itself_the_other_way_round() -> None:
+    rng = np.random.default_rng(13)
+    base, wobble = iid_wobble(rng, np.full(6, 1 / 6))
+    k, ordered = np.array([6]), np.array([True])
+    rising = np.array([[30.0, 40, 50, 55, 60, 65]])
+    up, down = (judged(base, now, k, wobble, ordered=ordered).each_way()[:, 0] for now in (rising, rising[:, ::-1]))
+    assert up[Way.UP] > 3 and up[Way.UP] == -up[Way.DOWN]
+    assert down[Way.DOWN] == pytest.approx(up[Way.UP], rel=0.2)
+    assert down[Way.SCORE] > 2
 
 
 def test_a_window_waits_until_24_healthy_windows_are_known() -> None:

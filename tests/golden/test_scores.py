@@ -93,6 +93,11 @@ def test_a_score_is_the_largest_of_the_three_tests_as_the_formulas_give_them(cel
         )  # fmt: skip
         assert scores.decades[0] == pytest.approx(max(a, b, m), rel=1e-7)
         assert scores.spoke[0] == (SHAPE, RANK, MOMENTS)[int(np.argmax([a, b, m]))]
+        assert np.isnan(scores.lean[0]) == (cells < 5)
+        if cells >= 5:
+            assert abs(scores.lean[0]) == pytest.approx(stats.t.isf(10**-b / 2, len(past) - 1), rel=1e-6)
+            up = (now / now.sum() - past.sum(axis=0) / past.sum()) @ np.arange(cells)
+            assert up * scores.lean[0] > 0 or abs(scores.lean[0]) < 1
 
 
 def test_without_wobble_an_evaluation_is_judged_by_welch() -> None:
