@@ -73,12 +73,12 @@ def decode_calibration(
     calibration.definitions, calibration.restarts = blob.definitions, blob.restarts
     calibration.slices, calibration.signals = frozenset(blob.slices), frozenset(blob.signals)
     calibration.pool = Pool.decode(blob.heights)
-    ways = WAYS if blob.version > 2 else 1  # before, there was the score alone: it stands for each way until the next learning
-    kinds = ((blob.v, float), (blob.vif, float), (blob.by_day, bool))
-    each = [np.frombuffer(array, kind).reshape(ways, -1) for array, kind in kinds]
-    measured = each[0].shape[1]
+    ways = WAYS if blob.version > 2 else 1  # before, there was the score alone
+    measured = len(blob.by_day) // ways
     history.grow(measured)
-    history.v[:, :measured], history.vif[:, :measured], history.by_day[:, :measured] = each
+    history.unmeasure()
+    for held, array in ((history.v, blob.v), (history.vif, blob.vif), (history.by_day, blob.by_day)):
+        held[:ways, :measured] = np.frombuffer(array, held.dtype).reshape(ways, measured)
     return calibration
 
 

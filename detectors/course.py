@@ -137,7 +137,7 @@ class Course:
         """Ranks and evidence each way, by their names in `Window`, and whether enough windows stand behind the one that
         leads (C,)."""
         index, start, enough, traits = calibration.index, window.start, seen.enough(ENOUGH), calibration.traits
-        judged = ways(traits.k, traits.ordered, traits.worse, traits.evaluation)
+        judged = ways(traits.k, traits.ordered, traits.worse, traits.evaluation) & self.history.settled[:, index]
         each = np.where(judged & enough, found.each_way(), np.nan)
         p, calibrated = self.history.rank(start, each, index, self.parent[index])
         window.factor = factor(calibration.pool, budget.comparisons, budget.at_most, budget.windows * WINDOW / DAY)

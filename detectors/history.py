@@ -12,7 +12,11 @@ HISTORY = 14 * DAY
 NEVER = np.iinfo(np.int64).min // 2
 SIGNS = np.array([1, 1, -1], np.float32)
 """What the history of each `Way` is multiplied by, so that the higher is the rarer."""
+SIGNED = np.array([way != Way.SCORE for way in Way])
 
+SETTLED = 2 * DAY * WINDOW
+"""How long signed ranks are remembered before they are judged, microseconds: beside a baseline of some hours values are up by
+day and down by night, and stay there."""
 _BLOCK = 4096
 """Comparisons ranked at a time: their counts and scores stay in the cache while 14 days pass by."""
 _MEASURED = 512
@@ -49,35 +53,48 @@ def _rank(scores, signs, lender, by_day, history, used, close):  # type: ignore[
     return above, count
 
 
+def _unmeasured(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """v, vif and by_day (WAYS, size) of what nothing is known of."""
+    v = np.where(SIGNED[:, None], np.inf, np.ones((WAYS, size)))
+    return v, np.ones((WAYS, size)), np.zeros((WAYS, size), bool)
+
+
 class History:
     """Scores and signed t of the ranks (lean), both (HISTORY, R) by window and comparison, nan where there was none or the
     window was not healthy; rows of which `starts` (HISTORY,) knows no window hold anything. 8 bytes a window and comparison:
     3.2 GB for 100,000.
 
     v and vif (WAYS, R): how much neighbouring windows repeat each other, for ranks and for bets; by_day (WAYS, R): the time
-    of day shapes the scores, so they are ranked among windows of the same time of day.
+    of day shapes the scores, so they are ranked among windows of the same time of day. Of signed ranks that are not SETTLED v
+    is infinite: no number of windows is worth any.
     """
 
     def __init__(self) -> None:
         self.scores, self.lean = np.empty((HISTORY, 0), np.float32), np.empty((HISTORY, 0), np.float32)
         self.starts = np.full(HISTORY, NEVER)
         self.traffic = np.zeros(HISTORY, np.int64)
-        self.v, self.vif = np.ones((WAYS, 0)), np.ones((WAYS, 0))
-        self.by_day = np.zeros((WAYS, 0), bool)
+        self.v, self.vif, self.by_day = _unmeasured(0)
 
     def grow(self, size: int) -> None:
         """Room for `size` comparisons."""
         more = size - self.v.shape[1]
         if more > 0:
             self.scores, self.lean = self._wider(self.scores, more), self._wider(self.lean, more)
-            ones = np.ones((WAYS, more))
-            self.v, self.vif = np.hstack([self.v, ones]), np.hstack([self.vif, ones])
-            self.by_day = np.hstack([self.by_day, np.zeros((WAYS, more), bool)])
+            measured = zip((self.v, self.vif, self.by_day), _unmeasured(more), strict=True)
+            self.v, self.vif, self.by_day = (np.hstack(both) for both in measured)
 
     def _wider(self, old: NDArray[np.float32], more: int) -> NDArray[np.float32]:
         known, out = self.starts != NEVER, np.empty((HISTORY, old.shape[1] + more), np.float32)
         out[known, :-more], out[known, -more:] = old[known], np.nan
         return out
+
+    @property
+    def settled(self) -> NDArray[np.bool_]:
+        """What may be judged (WAYS, R)."""
+        return np.isfinite(self.v)
+
+    def unmeasure(self) -> None:
+        self.v, self.vif, self.by_day = _unmeasured(self.v.shape[1])
 
     def clear(self) -> None:
         self.starts[:], self.traffic[:] = NEVER, 0
@@ -139,11 +156,11 @@ class History:
         above, count = _rank(each, signs, index, by_day[:, index], history, used, close)
         worth = v[:, index]
         calibrated = count / worth >= CALIBRATED
-        needless = calibrated | (np.isnan(each) & (history is self.lean))
+        needless = calibrated | (SIGNED[ways, None] & np.isnan(each))
         young = np.flatnonzero(~needless.all(axis=0) & (parent != index))
         lender = parent[young]
         lent = _rank(each[:, young], signs, lender, by_day[:, lender], history, used, close)
-        borrows = ~calibrated[:, young] & (lent[1] / v[:, lender] >= CALIBRATED)
+        borrows = ~needless[:, young] & (lent[1] / v[:, lender] >= CALIBRATED)
         way, place = np.nonzero(borrows)
         here = way, young[place]
         above[here], count[here], worth[here] = lent[0][borrows], lent[1][borrows], v[way, lender[place]]
@@ -157,11 +174,14 @@ class History:
         if len(order) < CALIBRATED or not self.v.size:
             return
         slots = self.starts[order] // WINDOW % DAY
-        self.by_day[:], self.v[:], self.vif[:] = False, 1.0, 1.0
+        self.unmeasure()
         for low in range(0, self.v.shape[1], _MEASURED):
             for history, ways in self._each():
                 past = history[order, low : low + _MEASURED]
-                known = np.flatnonzero(~np.isnan(past).all(axis=0))
+                there = ~np.isnan(past)
+                known = np.flatnonzero(there.any(axis=0))
+                settled = self.starts[order][there[:, known].argmax(axis=0)] <= start - SETTLED
                 for way in range(WAYS)[ways]:
                     at = way, low + known
-                    self.by_day[at], self.v[at], self.vif[at] = learn(SIGNS[way] * past[:, known], slots)
+                    self.by_day[at], v, self.vif[at] = learn(SIGNS[way] * past[:, known], slots)
+                    self.v[at] = np.where(settled | ~SIGNED[way], v, np.inf)

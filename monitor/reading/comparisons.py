@@ -147,8 +147,8 @@ class _Explaining:
         self.read = reader(c, application)
         self.open = [f for f in findings.since(c, application, window.start) if f.ended is None and f.verdict == "finding"]
         self.moving = frozenset(known.calibration.moving.tolist())
-        traits = known.calibration.traits
-        self.ways = ways(traits.k, traits.ordered, traits.worse, traits.evaluation).sum(axis=0)
+        traits, settled = known.calibration.traits, known.history.settled[:, known.calibration.index]
+        self.ways = (ways(traits.k, traits.ordered, traits.worse, traits.evaluation) & settled).sum(axis=0)
         self.parts = {(part.slice, part.baseline): (part, first) for part, first in places(known.calibration)}
         self.days: dict[Slice, Pane] = {}
         self.effects: dict[tuple[Slice, str], Effects] = {}

@@ -12,7 +12,7 @@ from detectors.calibration import ALL, Calibration, Panes, Subject, always, lear
 from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.course import Course
 from detectors.history import History
-from records.window import WAYS, WINDOW
+from records.window import WINDOW, Way
 from tests.detectors.panes import PAST, START, declared, learned, pane
 
 EVALSET = Baseline("evalset", "fixed", "skew")
@@ -106,7 +106,7 @@ def test_a_calibration_comes_back_from_its_bytes_to_the_bit() -> None:
     assert encode_calibration(again, history) == blob
 
 
-def test_what_was_measured_before_there_were_ways_stands_for_each_way() -> None:
+def test_what_was_measured_before_there_were_ways_is_of_the_score() -> None:
     course = Course([])
     calibration = learned(course, past(60, 30), 60)
     course.history.grow(size := len(course.registry))
@@ -116,8 +116,8 @@ def test_what_was_measured_before_there_were_ways_stands_for_each_way() -> None:
     fields[4:7] = (part[0].tobytes() for part in (course.history.v, course.history.vif, course.history.by_day))
     blob, history = zstandard.ZstdCompressor().compress(msgspec.msgpack.encode(fields)), History()
     decode_calibration(blob, declared, course.register, {PAST.name: PAST}, history)
-    assert history.v.tolist() == [list(range(size))] * WAYS
-    assert history.vif.tolist() == course.history.vif.tolist()
+    assert history.v.tolist() == [list(range(size)), [np.inf] * size, [np.inf] * size]
+    assert history.vif[Way.SCORE].tolist() == course.history.vif[Way.SCORE].tolist()
     assert not history.by_day.any()
 
 

@@ -53,6 +53,7 @@ def test_the_steps_of_a_course_are_the_formulas_applied_by_hand() -> None:
     for i, panes in enumerate(windows):
         if i == 24:
             learned(course, past, i)
+            course.history.v[:] = 1.0
         past.append(panes)
         steps: dict[int, dict[int, tuple[float, float]]] = {}
         start = START + i * WINDOW
@@ -86,6 +87,14 @@ def test_the_steps_of_a_course_are_the_formulas_applied_by_hand() -> None:
                 led.add(int(window.way[at]))
     assert max(evidence.values()) > 3
     assert led == set(Way)
+
+
+def test_only_the_score_is_judged_until_signed_ranks_are_known_for_two_days() -> None:
+    course, judged = run(stream(40))
+    at = row(course, "length")
+    assert np.isfinite(series(judged[24:], "lean", at)).all()
+    assert not any(window.evidences[Way.UP :, at].any() for window in judged[24:])
+    assert judged[-1].threshold[at] == pytest.approx(np.log10(BUDGET.windows * BUDGET.comparisons / BUDGET.at_most))
 
 
 def small_slice(count: int, each: int) -> list[Panes]:

@@ -73,7 +73,7 @@ def test_comparisons_in_any_order_and_number_are_ranked_one_by_one(seed: int) ->
         there = history.v.shape[1]
         scores, lean = (np.where(rng.random(there) < 0.2, np.nan, rng.integers(-6, 6, there)) for _ in range(2))
         history.remember(window(i, scores.tolist(), lean=lean.tolist()))
-    history.by_day = rng.random(history.by_day.shape) < 0.5
+    history.by_day, history.v[:] = rng.random(history.by_day.shape) < 0.5, 1.0
     index, at = rng.permutation(history.v.shape[1]), windows % 288
     each = np.repeat([[3.0], [2.0], [-2.0]], len(index), axis=1)
     p, calibrated = history.rank(START + windows * WINDOW, each, index, index)
@@ -91,6 +91,7 @@ def test_comparisons_in_any_order_and_number_are_ranked_one_by_one(seed: int) ->
 def test_each_way_borrows_where_it_has_too_few_of_its_own() -> None:
     history = History()
     history.grow(2)
+    history.v[:] = 1.0
     for i in range(30):
         history.remember(window(i, [1.0, 1.0], lean=[float(i), np.nan if i < 15 else 5.0]))
     each = np.array([[2.0, 2.0], [28.5, 28.5], [-2.5, -2.5]])
@@ -162,9 +163,21 @@ def test_measuring_looks_at_the_two_weeks_before_a_window_only() -> None:
     history.measure(START + len(slow) * WINDOW)
     assert history.v[Way.SCORE, 0] > 3
     assert history.vif[Way.SCORE, 0] > 1
-    assert history.v[Way.UP :].tolist() == [[1.0, 1.0], [1.0, 1.0]], "there was no lean"
+    assert not history.settled[Way.UP :].any(), "there was no lean"
     late.measure(START + len(slow) * WINDOW + 15 * DAY + HOUR)
     assert late.v[Way.SCORE].tolist() == [1.0, 1.0]
+
+
+def test_signed_ranks_are_judged_once_they_were_remembered_for_two_days() -> None:
+    history = History()
+    history.grow(2)
+    for i in range(610):
+        history.remember(window(i, [float(i % 7)] * 2, lean=[float(i % 7), np.nan if i < 100 else float(i % 5)]))
+    history.measure(START + 610 * WINDOW)
+    assert history.settled.tolist() == [[True, True], [True, False], [True, False]]
+    history.forget(np.array([0]), START, START + 40 * WINDOW)
+    history.measure(START + 610 * WINDOW)
+    assert not history.settled[Way.UP :].any(), "what was defined anew starts anew"
 
 
 def test_each_way_is_measured_by_what_was_seen_that_way() -> None:

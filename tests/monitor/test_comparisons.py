@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection
 
+from detectors import history
 from detectors.baselines import Baseline
 from detectors.calibration import ALL, make_part
 from monitor import reading
@@ -68,6 +69,14 @@ def drive(pipeline: Pipeline, first: int, windows: int, *words: float) -> None:
         lines = [line(rng, start + 7_000_000 * i, f"{w}-{i}", words[i % len(words)], "ab"[i % 2]) for i in range(EACH)]
         records.append(LogRecord(w + 1, "interactions", b"\n".join(lines), START + 2 * DAY))
     pipeline.ingest(records, START + 2 * DAY)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settled() -> Iterator[None]:
+    """As if hours were days: signed ranks are judged from the second learning on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "SETTLED", 0)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -187,14 +196,14 @@ def test_a_threshold_is_luck_times_what_stretches_it(calm: Connection) -> None:
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_healthy_windows_are_those_that_the_judge_ranks_among(which: int, pipelines: list[Pipeline]) -> None:
-    history = pipelines[which].verdicts.judges["shop"].course.history
+    past = pipelines[which].verdicts.judges["shop"].course.history
     with pipelines[which].store.read() as c:
         every = reading.comparisons(c, CONFIG, reading.Asked(application="shop"), NOW)
     for one in every:
-        known = np.isfinite(history.scores[:, one.index]) & (history.starts >= START)
+        known = np.isfinite(past.scores[:, one.index]) & (past.starts >= START)
         assert one.past.windows == known.sum()
-        assert one.past.since == (int(history.starts[known].min()) if known.any() else None)
-        assert one.past.needs == np.ceil(20 * history.v[Way.SCORE, one.index])
+        assert one.past.since == (int(past.starts[known].min()) if known.any() else None)
+        assert one.past.needs == np.ceil(20 * past.v[Way.SCORE, one.index])
 
 
 def test_a_false_alarm_gives_its_windows_back(pipelines: list[Pipeline]) -> None:

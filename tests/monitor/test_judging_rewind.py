@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from detectors import history
 from monitor.pipeline import Pipeline
 from monitor.store import courses
 from monitor.store.engine import Store
-from records.window import WINDOW, Window, decode_window
+from records.window import WINDOW, Way, Window, decode_window
 from streams.embedded import LogRecord
 from tests.monitor.streaming import (
     ACCEPTED,
@@ -45,6 +46,14 @@ def stream() -> list[LogRecord]:
         small = [interaction(window, 200 + i, rng, None, model="rare", scores={"quality": rng.random()}) for i in range(4)]
         out.append(record(window + 1, [] if window in EMPTY_WINDOWS else [*rows, *small]))
     return [r for r in out if r.value]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def settled() -> Iterator[None]:
+    """As if hours were days: signed ranks are judged from the second learning on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(history, "SETTLED", 0)
+        yield
 
 
 @dataclass(repr=False)
@@ -87,6 +96,12 @@ def test_judging_again_from_the_border_of_a_calibration_an_incident_or_a_silence
     judged: Judged, back: int
 ) -> None:
     assert_unmoved(judged, back)
+
+
+def test_the_incident_is_seen_each_way(judged: Judged) -> None:
+    """Else nothing here would tell whether signed ranks come out the same."""
+    seen = [decode_window(blob) for blob in judged.left.windows.values()]
+    assert {int(way) for window in seen for way in window.way[window.evidence > 0]} == set(Way)
 
 
 def assert_unmoved(judged: Judged, back: int) -> None:
