@@ -210,7 +210,7 @@ def test_reading_needs_its_role_and_marking_another(tmp_path: Path) -> None:
 
 
 def test_windows_are_decoded_once_and_again_when_they_were_judged_anew() -> None:
-    cache = _Cache(10_000)
+    cache = _Cache(20_000)
     blobs = [encode_window(Window.blank(0, 0, n, 100)) for n in (1, 2)]
     first = cache("support", 0, blobs[0])
     assert cache("support", 0, blobs[0]) is first
