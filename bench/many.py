@@ -135,7 +135,9 @@ def judged(course: Course, rng: np.random.Generator, slices: int, passes: int, c
         clock.time("a window: all of it", course.judge, start, panes, budget)
         clock.time("  panes into cells", calibration.see, start, panes, no_season, always)
         scores = Scores(rng.standard_exponential(size), np.zeros(size, np.int8), rng.standard_normal(size))
-        each = np.where(_judged(calibration), scores.each_way(), np.nan)
+        each = np.where(
+            _judged(calibration), scores.stepped((calibration.traits.k == 2) & ~calibration.traits.numeric).each_way(), np.nan
+        )
         clock.time("  ranks", course.history.rank, start, each, calibration.index, course.parent[calibration.index])
         assert course.fresh is not None
         clock.time("a window joins the baseline", calibration.extend, start, course.fresh, healthy)

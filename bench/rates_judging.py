@@ -53,30 +53,34 @@ class Learned:
 
 @nb.njit(cache=True, nogil=True)
 def live_ranks(scores, by_day, width, day):  # type: ignore[no-untyped-def]
-    """How many of the windows before each of the last `day` windows of scores (C, W + day) are at least as high, (day, C).
+    """How many of the windows before each of the last `day` windows of scores (C, W + day) are higher and how many equal,
+    (day, C).
 
     Where `by_day`, of those within `width` of the same time of day.
     """
     comparisons, length = scores.shape
     past = length - day
-    above = np.zeros((day, comparisons), np.int32)
+    higher, equal = np.zeros((day, comparisons), np.int32), np.zeros((day, comparisons), np.int32)
     for c in range(comparisons):
         mine = scores[c]
         for i in range(day):
             if by_day[c]:
                 for centre in range(i, past + i + 1, day):
-                    above[i, c] += _at_least(mine[max(i, centre - width) : min(past + i, centre + width + 1)], mine[past + i])
+                    more, same = _above(mine[max(i, centre - width) : min(past + i, centre + width + 1)], mine[past + i])
+                    higher[i, c] += more
+                    equal[i, c] += same
             else:
-                above[i, c] = _at_least(mine[i : past + i], mine[past + i])
-    return above
+                higher[i, c], equal[i, c] = _above(mine[i : past + i], mine[past + i])
+    return higher, equal
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _at_least(scores, x):  # type: ignore[no-untyped-def]
-    more = np.int32(0)
+def _above(scores, x):  # type: ignore[no-untyped-def]
+    more, same = np.int32(0), np.int32(0)
     for j in range(len(scores)):
-        more += np.int32(scores[j] >= x)
-    return more
+        more += np.int32(scores[j] > x)
+        same += np.int32(scores[j] == x)
+    return more, same
 
 
 @nb.njit(cache=True, nogil=True)
@@ -221,15 +225,19 @@ class Judge:
             stacked.cells[place], counts.reshape(rows, CELLS), np.tile(self.k, DAY), np.tile(self.ordered, DAY), no,
             np.tile(self.worse, DAY), spread, absent, absent, absent, absent, absent, absent, no,
         )  # fmt: skip
-        each = np.where(self.judged[:, None], scores.each_way().reshape(WAYS, DAY, size), np.nan)
+        each = np.where(
+            self.judged[:, None], scores.stepped(np.tile(self.k == 2, DAY)).each_way().reshape(WAYS, DAY, size), np.nan
+        )
         return each, stacked.cells.reshape(HOURS, size, CELLS)
 
     def _p(self, every: NDArray[np.float32]) -> Floats:
         """(DAY, WAYS, C), nan where a way is not judged."""
-        above = np.stack([live_ranks(*both, ranks.WIDTH, DAY) for both in zip(every, self.learned.by_day, strict=True)], axis=1)
+        each = [live_ranks(*both, ranks.WIDTH, DAY) for both in zip(every, self.learned.by_day, strict=True)]
+        higher, equal = (np.stack(part, axis=1) for part in zip(*each, strict=True))
         count = np.where(self.learned.by_day, NEAR, HISTORY * DAY)
+        p = evidence.tied((1 + higher) / (count + 1), (1 + higher + equal) / (count + 1))
         smallest = np.minimum(ranks.smallest_p(count, self.learned.v), 1.0)
-        return np.where(self.judged, np.maximum((1 + above) / (count + 1), smallest), np.nan)
+        return np.where(self.judged, np.maximum(p, smallest), np.nan)
 
     def _follow(self, p: Floats, counts: Floats, base: Floats) -> dict[Rule, Day]:
         """Evidence of all rules side by side through a day of p (DAY, WAYS, C)."""

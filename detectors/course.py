@@ -110,7 +110,7 @@ class Course:
         """Scores, ranks, evidence and effects of the comparisons in force; `waited` (C,) as `Window` has it."""
         traits, now, base = calibration.traits, seen.now, calibration.against(seen)
         mean, enough = now.mean(), seen.enough(ENOUGH)
-        found = calibration.scores(base, now)
+        found = calibration.scores(base, now).stepped((traits.k == 2) & ~traits.numeric)
         columns, able = self._weigh(window, calibration, seen, found, waited, budget)
         shown = columns["evidence"] >= columns["threshold"]
         js, smd, floors = effects(base, traits, now)

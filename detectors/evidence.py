@@ -23,6 +23,18 @@ def bets(p: Floats) -> Floats:
     return out
 
 
+def tied(low: Floats, high: Floats) -> Floats:
+    """p of a score that is equal to others, so that its rank is anything from p-value `low` to `high`; any shape.
+
+    It wins what those ranks win on average, (high^k - low^k) / (high - low): a fair bet, as if ties were broken by lot (Vovk,
+    Gammerman and Shafer 2005, "smoothed" conformal predictors). `low` where they are the same: nothing is tied.
+    """
+    apart = high > low
+    mean = divide(high**BET - low**BET, BET * (high - low))
+    out: Floats = np.where(apart, mean ** (1 / (BET - 1)), low)
+    return out
+
+
 def step(c: Floats, p: Floats, cap: Floats) -> Floats:
     """Evidence (C,) after one more window of p-values p (C,): max(0, c + bet), at most `cap` (C,).
 

@@ -4,6 +4,7 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.evidence import tied
 from detectors.ranks import CALIBRATED, DAY, learn, near, smallest_p
 from records.window import WAYS, WINDOW, Way, Window
 
@@ -24,18 +25,19 @@ _MEASURED = 512
 
 
 @nb.njit(cache=True, nogil=True)
-def _count(past, sign, scores, counts, above, count):  # type: ignore[no-untyped-def]
+def _count(past, sign, scores, counts, higher, equal, count):  # type: ignore[no-untyped-def]
     """Take one window's scores into the counts of a block of comparisons, where it counts."""
     for c in range(len(scores)):
         count[c] += (past[c] == past[c]) & counts[c]
-        above[c] += (sign * past[c] >= scores[c]) & counts[c]
+        higher[c] += (sign * past[c] > scores[c]) & counts[c]
+        equal[c] += (sign * past[c] == scores[c]) & counts[c]
 
 
 @nb.njit(cache=True, nogil=True)
 def _rank(scores, signs, lender, by_day, history, used, close):  # type: ignore[no-untyped-def]
-    """How many of each comparison's history, times each of `signs` (L,), are at least as high as scores (L, C), and how
-    many there are; both (L, C)."""
-    above, count = np.zeros(scores.shape, np.int32), np.zeros(scores.shape, np.int32)
+    """How many of each comparison's history, times each of `signs` (L,), are higher than scores (L, C), how many are
+    equal, and how many there are; all (L, C)."""
+    higher, equal, count = np.zeros(scores.shape, np.int32), np.zeros(scores.shape, np.int32), np.zeros(scores.shape, np.int32)
     for low in range(0, scores.shape[1], _BLOCK):
         part = slice(low, min(low + _BLOCK, scores.shape[1]))
         rows, anytime = lender[part], ~by_day[:, part]
@@ -49,8 +51,8 @@ def _rank(scores, signs, lender, by_day, history, used, close):  # type: ignore[
                     gathered[c] = history[w, rows[c]]
             for way in range(len(signs)):
                 counts = always if close[w] else anytime[way]
-                _count(gathered, signs[way], scores[way, part], counts, above[way, part], count[way, part])
-    return above, count
+                _count(gathered, signs[way], scores[way, part], counts, higher[way, part], equal[way, part], count[way, part])
+    return higher, equal, count
 
 
 def _unmeasured(size: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
@@ -153,19 +155,20 @@ class History:
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:  # fmt: skip
         """`rank`, of the `ways` that one history serves. What has no lean needs nobody to borrow it from."""
         each, signs, v, by_day = every[ways], SIGNS[ways], self.v[ways], self.by_day[ways]
-        above, count = _rank(each, signs, index, by_day[:, index], history, used, close)
+        higher, equal, count = _rank(each, signs, index, by_day[:, index], history, used, close)
         worth = v[:, index]
         calibrated = count / worth >= CALIBRATED
         needless = calibrated | (SIGNED[ways, None] & np.isnan(each))
         young = np.flatnonzero(~needless.all(axis=0) & (parent != index))
         lender = parent[young]
         lent = _rank(each[:, young], signs, lender, by_day[:, lender], history, used, close)
-        borrows = ~needless[:, young] & (lent[1] / v[:, lender] >= CALIBRATED)
+        borrows = ~needless[:, young] & (lent[2] / v[:, lender] >= CALIBRATED)
         way, place = np.nonzero(borrows)
         here = way, young[place]
-        above[here], count[here], worth[here] = lent[0][borrows], lent[1][borrows], v[way, lender[place]]
-        calibrated[here] = True
-        return np.maximum((1 + above) / (count + 1), np.minimum(smallest_p(count, worth), 1.0)), calibrated
+        higher[here], equal[here], count[here] = (numbers[borrows] for numbers in lent)
+        worth[here], calibrated[here] = v[way, lender[place]], True
+        p = tied((1 + higher) / (count + 1), (1 + higher + equal) / (count + 1))
+        return np.maximum(p, np.minimum(smallest_p(count, worth), 1.0)), calibrated
 
     def measure(self, start: int) -> None:
         """Learn v, by_day and vif anew from what came before `start` (once an hour at first, once a day later)."""

@@ -1,7 +1,8 @@
 """A p-value that assumes no tail: a score's rank among the healthy windows' scores (statistics.md, section 5).
 
-p = (1 + number of scores at least as high) / (W' + 1), never below 1 / (W'/v + 1): windows that resemble their
-neighbours are worth only W'/v. Histories are (W, C) float32, one row a window, nan where a comparison had none.
+p = (1 + number of higher scores) / (W' + 1), of scores that are equal the mean of their ranks in terms of bets
+(evidence.tied), never below 1 / (W'/v + 1): windows that resemble their neighbours are worth only W'/v. Histories are
+(W, C) float32, one row a window, nan where a comparison had none.
 """
 
 import numba as nb
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Floats
-from detectors.evidence import bets, inflation
+from detectors.evidence import bets, inflation, tied
 
 History = NDArray[np.float32]
 
@@ -42,8 +43,12 @@ def near(slots: NDArray[np.int64], slot: int, width: int = WIDTH, day: int = DAY
 
 def self_ranks(history: History) -> Floats:
     """p (W, C) of every score among all of its column, itself included; nan where absent."""
-    out: Floats = _self_ranks(*_sorted(history))
-    return out.T
+    return _p(*_self_ranks(*_sorted(history)))
+
+
+def _p(low: Floats, high: Floats) -> Floats:
+    """p (W, C) of ranks that are between two (C, W)."""
+    return tied(low, high).T
 
 
 def _sorted(history: History) -> tuple[History, NDArray[np.int64]]:
@@ -70,14 +75,19 @@ def _positions(scores: History, order: NDArray[np.int64]) -> tuple[NDArray[np.in
 
 
 @nb.njit(cache=True, nogil=True)
-def _self_ranks(history: History, order: NDArray[np.int64]) -> Floats:
-    out = np.full(history.shape, np.nan)
+def _self_ranks(history: History, order: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    low, high = np.full(history.shape, np.nan), np.full(history.shape, np.nan)
     for c in range(len(history)):
         below, count = _positions(history[c], order[c])
+        same = np.zeros(len(below), np.int32)
         for w in range(len(below)):
             if below[w] >= 0:
-                out[c, w] = (1 + count - below[w]) / (count + 1)
-    return out
+                same[below[w]] += 1
+        for w in range(len(below)):
+            if below[w] >= 0:
+                high[c, w] = (1 + count - below[w]) / (count + 1)
+                low[c, w] = high[c, w] - (same[below[w]] - 1) / (count + 1)
+    return low, high
 
 
 def time_of_day_ranks(history: History, slots: NDArray[np.int64], width: int = WIDTH, day: int = DAY) -> Floats:
@@ -89,17 +99,19 @@ def time_of_day_ranks(history: History, slots: NDArray[np.int64], width: int = W
         return self_ranks(history)
     by_time = np.argsort(slots, kind="stable").astype(np.int64)
     starts = np.searchsorted(np.asarray(slots)[by_time], np.arange(day + 1)).astype(np.int64)
-    out: Floats = _day_ranks(*_sorted(history), by_time, starts, width, day)
-    return out.T
+    return _p(*_day_ranks(*_sorted(history), by_time, starts, width, day))
 
 
 @nb.njit(cache=True, nogil=True)
-def _change(tree: NDArray[np.int32], below: NDArray[np.int64], members: NDArray[np.int64], by: int) -> int:
-    """Put the members' scores into a Fenwick tree of counts (or take them out); how many there were."""
+def _change(  # type: ignore[no-untyped-def]
+    tree, same, below, members, by
+):
+    """Put the members' scores into a Fenwick tree of counts and into those counts (or take them out); how many there were."""
     moved = 0
     for w in members:
         if below[w] < 0:
             continue
+        same[below[w]] += by
         at = below[w] + 1
         while at < len(tree):
             tree[at] += by
@@ -112,19 +124,19 @@ def _change(tree: NDArray[np.int32], below: NDArray[np.int64], members: NDArray[
 def _day_ranks(  # type: ignore[no-untyped-def]
     history, order, by_time, starts, width, day
 ):
-    out = np.full(history.shape, np.nan)
+    low, high = np.full(history.shape, np.nan), np.full(history.shape, np.nan)
     for c in range(len(history)):
         below, _ = _positions(history[c], order[c])
-        tree = np.zeros(len(below) + 1, np.int32)
+        tree, same = np.zeros(len(below) + 1, np.int32), np.zeros(len(below), np.int32)
         count = 0
         for slot in range(-width, width):
             at = slot % day
-            count += _change(tree, below, by_time[starts[at] : starts[at + 1]], 1)
+            count += _change(tree, same, below, by_time[starts[at] : starts[at + 1]], 1)
         for slot in range(day):
             enter, leave = (slot + width) % day, (slot - width - 1) % day
-            count += _change(tree, below, by_time[starts[enter] : starts[enter + 1]], 1)
+            count += _change(tree, same, below, by_time[starts[enter] : starts[enter + 1]], 1)
             if slot:
-                count += _change(tree, below, by_time[starts[leave] : starts[leave + 1]], -1)
+                count += _change(tree, same, below, by_time[starts[leave] : starts[leave + 1]], -1)
             for w in by_time[starts[slot] : starts[slot + 1]]:
                 if below[w] < 0:
                     continue
@@ -133,8 +145,9 @@ def _day_ranks(  # type: ignore[no-untyped-def]
                 while at > 0:
                     lower += tree[at]
                     at -= at & -at
-                out[c, w] = (1 + count - lower) / (count + 1)
-    return out
+                high[c, w] = (1 + count - lower) / (count + 1)
+                low[c, w] = high[c, w] - (same[below[w]] - 1) / (count + 1)
+    return low, high
 
 
 def learn(history: History, slots: NDArray[np.int64]) -> tuple[NDArray[np.bool_], Floats, Floats]:

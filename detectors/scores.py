@@ -6,7 +6,7 @@ cells, and the mean of the values. The score is the largest of those that apply;
 for moves up and once for moves down.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ MINIMUM_WINDOWS = 24
 """Healthy windows that a wobble must be learned from before it is used."""
 MOST = 1e9
 """Decades of a score whose tail is smaller than any number: a spread of next to nothing."""
+STEP, SMALLEST = 0.25, 1e-3
+"""Of scores of shares: the logarithm of a step, and decades that are none."""
 RANKED_CELLS = 5
 """Ordered signals with fewer cells have no rank test: on few rare cells its tail is up to 4 times too heavy."""
 
@@ -36,6 +38,12 @@ class Scores:
     decades: Floats
     spoke: NDArray[np.int8]
     lean: Floats
+
+    def stepped(self, shares: Bools) -> "Scores":
+        """The same, but where `shares` (C,) of two cells are compared in steps of a quarter of themselves. Few events make few
+        scores, which would follow the baseline's own drift from window to window; so they are equal."""
+        logarithm = np.log(np.maximum(self.decades, SMALLEST))
+        return replace(self, decades=np.where(shares, np.exp(np.round(logarithm / STEP) * STEP), self.decades))
 
     def each_way(self) -> Floats:
         """What is ranked among its own past (WAYS, C): the score, the signed t, and that the other way round."""
@@ -151,7 +159,7 @@ def window_scores(
     moments (mean, variance, number of values; else nan); worse: +1 where more of the last cell or a higher mean
     harms, -1 where less does, 0 where both count. `wobble` is production's own, also where `base` is a reference.
     Shares (two cells, not numeric) with a worse direction are tested one-sided, and so is everything of evaluation
-    scores that have one; a share that moves the other way scores 0. nan: an empty side, one cell, or fewer than
+    scores that have one. nan: an empty side, one cell, or fewer than
     MINIMUM_WINDOWS healthy windows.
     """
     n, total = now.sum(axis=1), base.sum(axis=1)
@@ -170,9 +178,8 @@ def window_scores(
     difference = now_mean - base_mean
     lean = np.where(numeric & np.isfinite(difference), difference, np.where(k == 2, last, rank_t))
     harms = lean * worse > 0
-    one_shape = np.where(k == 2, one_sided(shape, harms), shape)
-    # the other way is 0 and no ladder of small tails: they would follow the baseline's own drift, and repeat themselves
-    shape = np.where(directed, np.where(harms, one_shape, 0.0), shape)
+    one_shape = np.where(k == 2, one_sided(shape, harms), np.where(harms, shape, 0.0))
+    shape = np.where(directed, one_shape, shape)
     rank = np.where(directed, one_sided(rank, rank_t * worse > 0), rank)
     moments = np.where(directed, one_sided(moments, t * worse > 0), moments)
     rank, rank_t = np.where(ordered & (k >= RANKED_CELLS), [rank, rank_t], np.nan)

@@ -59,14 +59,20 @@ def test_live_ranks_are_counted_among_the_windows_before_each(seed: int) -> None
     rng = np.random.default_rng(seed)
     day, width = 8, 2
     scores = rng.integers(0, 6, (2, 4 * day)).astype(np.float32)
-    above = live_ranks(scores, np.array([False, True]), width, day)
+    higher, equal = live_ranks(scores, np.array([False, True]), width, day)
     for i in range(day):
         here = 3 * day + i
         past = np.arange(i, here)
         away = np.abs(past - here) % day
         close = past[np.minimum(away, day - away) <= width]
-        assert above[i, 0] == (scores[0, past] >= scores[0, here]).sum()
-        assert above[i, 1] == (scores[1, close] >= scores[1, here]).sum()
+        assert (higher[i, 0], equal[i, 0]) == (
+            (scores[0, past] > scores[0, here]).sum(),
+            (scores[0, past] == scores[0, here]).sum(),
+        )
+        assert (higher[i, 1], equal[i, 1]) == (
+            (scores[1, close] > scores[1, here]).sum(),
+            (scores[1, close] == scores[1, here]).sum(),
+        )
 
 
 def test_what_was_seen_since_the_evidence_began_is_added_up() -> None:

@@ -9,7 +9,7 @@ from detectors.budget import CAP
 from detectors.calibration import ALL, Panes, always, no_season
 from detectors.cells import add_tallies
 from detectors.course import ENOUGH, Budget, Course
-from detectors.evidence import bets
+from detectors.evidence import bets, tied
 from detectors.ranks import CALIBRATED, smallest_p
 from detectors.scores import window_scores
 from records.window import WINDOW, Code, Way, Window
@@ -65,12 +65,15 @@ def test_the_steps_of_a_course_are_the_formulas_applied_by_hand() -> None:
                 base.cells, now.cells, traits.k, traits.ordered, traits.numeric, traits.worse, calibration.wobble,
                 base.mean, base.variance, base.n, now.mean(), now.variance(), now.n, traits.evaluation,
             )  # fmt: skip
+            found = found.stepped((traits.k == 2) & ~traits.numeric)
             for c, (score, t) in enumerate(zip(found.decades.tolist(), found.lean.tolist(), strict=True)):
                 each = [score, t, -t] if t == t else [score]
                 h = np.log10(BUDGET.windows * BUDGET.comparisons * len(each) / BUDGET.at_most)
                 for way, x in enumerate(np.float32(each).tolist()):
                     known = lived.setdefault((c, way), [])
-                    p = max((1 + sum(y >= x for y in known)) / (len(known) + 1), float(smallest_p(np.array(len(known)), 1.0)))  # type: ignore[arg-type]
+                    least, of = sum(y > x for y in known), len(known)
+                    p = float(tied(np.array((1 + least) / (of + 1)), np.array((1 + least + known.count(x)) / (of + 1))))
+                    p = max(p, float(smallest_p(np.array(of), 1.0)))  # type: ignore[arg-type]
                     after = min(max(evidence.get((c, way), 0.0) + float(bets(np.array(p))), 0.0), CAP * h)
                     evidence[c, way] = after
                     known.append(x)

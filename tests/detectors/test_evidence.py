@@ -58,6 +58,17 @@ def test_a_bet_is_fair() -> None:
     assert np.mean(10 ** evidence.bets(p)) == pytest.approx(1, abs=2e-3)
 
 
+@given(st.lists(st.integers(1, 400), min_size=1, max_size=12))
+def test_a_bet_on_tied_scores_is_fair(ties: list[int]) -> None:
+    """Scores in groups of equals, ranked from the highest: over all of them they win at most 1, as k p^(k-1) does."""
+    of = sum(ties)
+    high = np.cumsum(ties) / of
+    p = evidence.tied(high - (np.array(ties) - 1) / of, high)
+    won = (np.array(ties) * 10 ** evidence.bets(p)).sum() / of
+    assert won <= 1 + 1e-9
+    assert (p <= high + 1e-12).all() and (p >= high - (np.array(ties) - 1) / of - 1e-12).all()
+
+
 def test_evidence_adds_up_to_its_cap_and_falls_back_to_zero() -> None:
     c, cap = np.zeros(3), np.full(3, 5.0)
     p = np.array([1e-4, 1.0, np.nan])

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
+from scipy import integrate
 
 from detectors import ranks
 
@@ -16,13 +17,22 @@ def present(column: NDArray[np.float32]) -> NDArray[np.float32]:
     return column[~np.isnan(column)]
 
 
+def tied(higher: int, at_least: int, of: int) -> float:
+    """The definition: that p wins what the ranks between win on average, here by quadrature; each counts itself twice."""
+    low, high = (higher + 1) / of, at_least / of
+    if high <= low:
+        return high
+    won = integrate.quad(lambda p: 0.4 * p**-0.6, low, high)[0] / (high - low)
+    return float((won / 0.4) ** (1 / -0.6))
+
+
 @given(HISTORIES)
 def test_self_ranks_are_the_ranks_of_each_among_all(history: NDArray[np.float32]) -> None:
     p = ranks.self_ranks(history)
     for c in range(3):
         own = present(history[:, c])
         for w in range(len(history)):
-            expected = (1 + (own >= history[w, c]).sum()) / (len(own) + 1)
+            expected = tied(1 + (own > history[w, c]).sum(), 1 + (own >= history[w, c]).sum(), len(own) + 1)
             assert np.isnan(p[w, c]) if np.isnan(history[w, c]) else p[w, c] == pytest.approx(expected)
 
 
@@ -35,7 +45,7 @@ def test_time_of_day_ranks_use_the_neighbours_in_time_of_day_alone(
     for c in range(3):
         for w in range(len(history)):
             own = present(history[ranks.near(slots, int(slots[w]), width, 10), c])
-            expected = (1 + (own >= history[w, c]).sum()) / (len(own) + 1)
+            expected = tied(1 + (own > history[w, c]).sum(), 1 + (own >= history[w, c]).sum(), len(own) + 1)
             assert np.isnan(p[w, c]) if np.isnan(history[w, c]) else p[w, c] == pytest.approx(expected)
 
 

@@ -123,8 +123,8 @@ def test_shares_are_one_sided_where_one_direction_harms() -> None:
     up, down = np.array([[240.0, 60.0]]), np.array([[299.0, 1.0]])
     both = judged(base, up, k, wobble).decades[0]
     assert judged(base, up, k, wobble, worse=np.array([1], np.int8)).decades[0] == pytest.approx(both + np.log10(2))
-    assert judged(base, up, k, wobble, worse=np.array([-1], np.int8)).decades[0] == 0
-    assert judged(base, down, k, wobble, worse=np.array([1], np.int8)).decades[0] == 0
+    assert judged(base, up, k, wobble, worse=np.array([-1], np.int8)).decades[0] < 0.01
+    assert judged(base, down, k, wobble, worse=np.array([1], np.int8)).decades[0] < 0.01
     assert judged(base, down, k, wobble, worse=np.array([-1], np.int8)).decades[0] > 5
 
 
@@ -203,3 +203,23 @@ def test_one_event_in_a_cell_never_seen_does_not_undo_the_discount() -> None:
     before = judged(sums.cells, now, k, wobble).decades[0]
     after = judged(sums.cells, now + np.array([0, 0, 0, 0, 1]), k, wobble).decades[0]
     assert after < before + 3
+
+
+def test_few_events_make_few_scores_whatever_the_baseline_is_by_now() -> None:
+    """No, one or two failures of 100, beside baselines of 950 to 1,050 failures in 200,000: three scores and their order."""
+    failures = np.tile([0.0, 1.0, 2.0, 8.0], 6)
+    now = np.column_stack([100 - failures, failures])
+    base = np.repeat([[200_000.0 - x, x] for x in (950, 970, 990, 1010, 1030, 1050)], 4, axis=0)
+    rng = np.random.default_rng(1)
+    k = np.full(len(now), 2)
+    wobble = learn_wobble(
+        sums_of(np.repeat(rng.multinomial(100, [0.995, 0.005], 300)[:, None].astype(float), len(k), axis=1)), k
+    )
+    exact = judged(base, now, k, wobble, worse=np.ones(len(k), np.int8))
+    shares = np.ones(len(k), bool)
+    stepped = exact.stepped(shares).decades.reshape(6, 4)
+    assert len(np.unique(exact.decades)) > 20
+    assert all(len(np.unique(column)) <= 2 for column in stepped.T)
+    assert (np.diff(stepped, axis=1) > 0).all()
+    np.testing.assert_allclose(stepped.ravel(), exact.decades, rtol=0.14)
+    np.testing.assert_array_equal(exact.stepped(~shares).decades, exact.decades)
