@@ -51,7 +51,7 @@ def build(name: str, file: str, application: str, config: str | None, mapping: d
     settings = load(config)
     own = settings.application(application)
     wanted = Options(
-        mapping, own.slices, own.signals, own.evaluations, embedder(own.embeddings) if own.embeddings is not None else None
+        mapping, own.slices, own.signals, own.scores, embedder(own.embeddings) if own.embeddings is not None else None
     )
     shown = Progress()
     try:

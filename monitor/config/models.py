@@ -2,7 +2,6 @@
 
 import difflib
 import re
-from importlib.util import find_spec
 from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -19,14 +18,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from alerts import rules as alerting
-from monitor.config.base import LATER, Address, Model, is_loopback, parse_address
+from monitor.config.base import Address, Model, is_loopback, parse_address
 from monitor.config.baselines import Baseline, Comparison, Name, Slice
 from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero, format_duration
 from monitor.config.embedding import Embeddings, embeddings_or_none
 from monitor.config.estimation import Estimation, estimation_or_none
+from monitor.config.evaluations import ALWAYS, Evaluation, by_name
 from monitor.config.stream import Sasl, Tls, kafka_or_embedded, servers, tls_or_none
 from streams.broker import Broker
 
@@ -35,8 +34,6 @@ WINDOW = 5 * MINUTE
 
 Role = Literal["ingest", "read", "admin"]
 Severity = Literal["info", "warning", "critical"]
-EvaluationName = Literal["exact_match", "numeric_match", "token_f1", "rouge_l", "bleu"]
-_PACKAGES = {"rouge_l": "rouge_score", "bleu": "sacrebleu"}
 
 
 def _no_boolean(value: Any) -> Any:
@@ -81,15 +78,6 @@ def _store(url: SecretStr) -> SecretStr:
     if re.match(r"^(sqlite:///.|postgresql\+psycopg://.)", url.get_secret_value()):
         return url
     raise ValueError("expected sqlite:///path/to/file.db or postgresql+psycopg://user:password@host/name")
-
-
-def _evaluation(value: Any) -> Any:
-    if isinstance(value, dict) and "judge" in value:
-        raise PydanticCustomError("later", f"judge is {LATER}")
-    needed = _PACKAGES.get(value) if isinstance(value, str) else None
-    if needed and find_spec(needed) is None:
-        raise ValueError(f"{value} needs a package that is not installed; run pip install 'plumbline[evaluation]'")
-    return value
 
 
 def _web(url: SecretStr) -> SecretStr:
@@ -158,12 +146,13 @@ class ApplicationConfig(Model):
     allowed_lateness: DurationOrZero = 2 * MINUTE
     baselines: Annotated[tuple[Baseline, ...], Unique] = (Baseline(trailing=7 * DAY),)
     signals: Annotated[tuple[Annotated[str, AfterValidator(_signal)], ...] | None, *DEFAULT_OR_LIST] = None
-    evaluations: Annotated[tuple[Annotated[EvaluationName, BeforeValidator(_evaluation)], ...], Unique] = (
-        "exact_match",
-        "numeric_match",
-        "token_f1",
-    )
+    evaluations: Annotated[tuple[Annotated[Evaluation, BeforeValidator(by_name)], ...], Unique] = ALWAYS
     embeddings: Annotated[Embeddings | None, BeforeValidator(embeddings_or_none)] = None
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """Names of the scores against a reference answer that are asked for."""
+        return tuple(one.score for one in self.evaluations if one.score)
 
     @model_validator(mode="after")
     def _cohorts(self) -> "ApplicationConfig":

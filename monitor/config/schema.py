@@ -3,6 +3,7 @@
 from typing import Any
 
 from monitor.config.duration import PATTERN, format_duration
+from monitor.config.evaluations import score_names
 from monitor.config.models import Config
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -32,6 +33,9 @@ def _as_written(key: str, entry: dict[str, Any]) -> None:
     if key in ("signals", "rules"):
         entry["anyOf"] = [{"const": "default"} if kind == {"type": "null"} else kind for kind in entry["anyOf"]]
         entry["default"] = "default"
+    if key == "evaluations":
+        entry["items"] = {"anyOf": [{"enum": list(score_names())}, entry["items"]]}
+        entry["default"] = [one["score"] for one in entry["default"]]
     if key == "tls":
         entry["anyOf"].append({"type": "boolean"})
     if key == "embeddings":

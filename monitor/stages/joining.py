@@ -135,7 +135,7 @@ def _scores(state: State, c: Connection, application: str, rows: list[_Row]) -> 
             state.metrics.unmatched.labels(**state.metrics.capped(application=application, reason=reason)).inc(n)
     if known:
         responses = [kept[row.key.id_hash].response or "" for row in known]
-        names = state.application(application).evaluations
+        names = state.application(application).scores
         for name, values in score_answers(responses, [row.text or "" for row in known], names).items():
             for row, value in zip(known, values.tolist(), strict=True):
                 if np.isfinite(value):

@@ -65,14 +65,14 @@ def _alike(state: State, application: pl.Series) -> list[NDArray[np.int64]]:
     for name in application.unique(maintain_order=True).to_list():
         config = state.application(name)
         alone = name if config.embeddings is not None else ""  # its sample, and what it compares with, are its own
-        names.setdefault((config.signals, config.evaluations, alone), []).append(name)
+        names.setdefault((config.signals, config.scores, alone), []).append(name)
     return [np.flatnonzero(application.is_in(mine).to_numpy()) for mine in names.values()]
 
 
 def measure(state: State, frame: pl.DataFrame, sample: Sampled | None = None) -> Columns:
     """Signals of a frame whose applications are measured alike, embeddings of the sample alone."""
     config = state.application(frame["application"][0])
-    columns = compute(frame, None if config.signals is None else set(config.signals), sorted(config.evaluations), sample)
+    columns = compute(frame, None if config.signals is None else set(config.signals), sorted(config.scores), sample)
     state.declared.update(columns.declared)
     return columns
 

@@ -1,6 +1,6 @@
 """Scores of an answer against what was expected or observed."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import polars as pl
@@ -8,29 +8,27 @@ from numpy.typing import NDArray
 
 from records.columns import Columns
 from records.errors import ConfigError
-from signals.evaluation.answers import numeric_match, word_scores
-from signals.evaluation.bleu import bleu
-from signals.evaluation.rouge import rouge_l
-
-Score = Callable[[pl.Series, pl.Series], NDArray[np.float64]]
-ALWAYS = ("exact_match", "numeric_match", "token_f1")
-ON_REQUEST: dict[str, Score] = {"rouge_l": rouge_l, "bleu": bleu}
+from signals.evaluation.catalogue import BY_NAME, CATALOGUE, Scorer
 
 
 def score_answers(
     responses: Sequence[str] | pl.Series, references: Sequence[str] | pl.Series, evaluations: Collection[str] = ()
 ) -> dict[str, NDArray[np.float64]]:
-    """Scores by name, each (n,) from 0 to 1, of answers against what was expected; NaN where a score does not apply.
+    """Scores by name, each (n,), of answers against what was expected; NaN where a score does not apply.
 
-    exact_match, numeric_match and token_f1 always; rouge_l and bleu where `evaluations` names them. ConfigError for a
-    name that is none of these, or whose package is not installed.
+    Those of the catalogue that are always there, and the others where `evaluations` names them. ConfigError for a name
+    that is none, or whose package is not installed.
     """
-    unknown = sorted(set(evaluations) - {*ALWAYS, *ON_REQUEST})
+    unknown = sorted(set(evaluations) - BY_NAME.keys())
     if unknown:
-        raise ConfigError(f"unknown evaluation {unknown[0]!r}; known: {', '.join((*ALWAYS, *ON_REQUEST))}")
+        raise ConfigError(f"unknown evaluation {unknown[0]!r}; known: {', '.join(BY_NAME)}")
     answers, truths = pl.Series(responses, dtype=pl.String), pl.Series(references, dtype=pl.String)
-    scores = word_scores(answers, truths) | {"numeric_match": numeric_match(answers, truths)}
-    return scores | {name: score(answers, truths) for name, score in ON_REQUEST.items() if name in evaluations}
+    together: dict[Scorer, list[str]] = {}
+    for one in CATALOGUE:
+        if one.always or one.name in evaluations:
+            one.require()
+            together.setdefault(one.scorer, []).append(one.name)
+    return {name: values for scorer, names in together.items() for name, values in scorer(answers, truths, names).items()}
 
 
 def measure(frame: pl.DataFrame, evaluations: Collection[str], out: Columns) -> None:

@@ -4,6 +4,8 @@ Exact match and F1 are SQuAD's (Rajpurkar et al. 2016): lower case, ASCII punctu
 removed, words between white space. Unicode's other spaces are made plain ones first.
 """
 
+from collections.abc import Collection
+
 import numba as nb
 import numpy as np
 import polars as pl
@@ -88,11 +90,11 @@ def _words(column: pl.Series) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     return column_bytes(column.str.to_lowercase().str.replace_all(r"[\s--\x00-\x7F]", " "))
 
 
-def word_scores(responses: pl.Series, references: pl.Series) -> dict[str, NDArray[np.float64]]:
+def word_scores(responses: pl.Series, references: pl.Series, names: Collection[str]) -> dict[str, NDArray[np.float64]]:
     """exact_match: 1 where the normalised texts are equal, else 0; token_f1: harmonic mean of precision and recall of
     the normalised words as a multiset, where two texts without a word are equal. Shapes (n,)."""
     same, f1 = _compare(*_words(responses), *_words(references), _KIND)
-    return {"exact_match": same, "token_f1": f1}
+    return {name: values for name, values in (("exact_match", same), ("token_f1", f1)) if name in names}
 
 
 @nb.njit(cache=True, nogil=True)
@@ -159,9 +161,9 @@ def last_number(column: pl.Series) -> NDArray[np.float64]:
     return np.where(negative, -numbers, numbers)
 
 
-def numeric_match(responses: pl.Series, references: pl.Series) -> NDArray[np.float64]:
-    """1 where the last numbers are equal, else 0, shape (n,); NaN where the reference has none."""
+def numeric_match(responses: pl.Series, references: pl.Series, names: Collection[str]) -> dict[str, NDArray[np.float64]]:
+    """numeric_match: 1 where the last numbers are equal, else 0, shape (n,); NaN where the reference has none."""
     found, expected = last_number(responses), last_number(references)
     with np.errstate(invalid="ignore"):
         equal = (found == expected) | (np.abs(found - expected) <= RELATIVE * np.maximum(np.abs(found), np.abs(expected)))
-    return np.where(np.isnan(expected), np.nan, equal)
+    return {name: np.where(np.isnan(expected), np.nan, equal) for name in names}

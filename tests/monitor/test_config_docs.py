@@ -28,5 +28,6 @@ def test_all_blocks_are_found() -> None:
 def test_every_key_has_its_row() -> None:
     rows = re.findall(r"^\| `([^`]+)` \| ", DOC.read_text(encoding="utf-8"), re.MULTILINE)
     assert [key for key in KEYS if key not in rows] == []
-    sections = {"applications.<name>.baselines", "applications.<name>.embeddings", "alerts.rules", "tls", "estimation"}
+    of_applications = {f"applications.<name>.{key}" for key in ("baselines", "embeddings", "evaluations")}
+    sections = {*of_applications, "alerts.rules", "tls", "estimation"}
     assert [row for row in rows if row not in KEYS and row not in sections and not row.startswith("PLUMBLINE_")] == []

@@ -1,0 +1,63 @@
+"""How answers are scored, as the file says it."""
+
+import difflib
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, Field, model_validator
+
+from monitor.config.base import Model
+from records.errors import ConfigError
+
+
+def score_names() -> tuple[str, ...]:
+    """Scores that go by their name alone."""
+    from signals.evaluation.catalogue import BY_NAME  # slow to import, and only needed where a file lists evaluations
+
+    return tuple(BY_NAME)
+
+
+def _known(name: str) -> str:
+    from signals.evaluation.catalogue import BY_NAME
+
+    if name not in BY_NAME:
+        near = difflib.get_close_matches(name, BY_NAME, n=1)
+        raise ValueError(f"expected one of {', '.join(BY_NAME)}" + (f"; did you mean {near[0]}?" if near else ""))
+    try:
+        BY_NAME[name].require()
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+    return name
+
+
+def by_name(entry: Any) -> Any:
+    """`- rouge_l` is short for `- {score: rouge_l}`."""
+    if isinstance(entry, str):
+        return {"score": _known(entry)}  # here already, so that a wrong name is said of the entry itself
+    if isinstance(entry, dict | Model):
+        return entry
+    raise ValueError("expected the name of a score, or a section with one key")
+
+
+class Evaluation(Model):
+    """One way of scoring: one of the keys."""
+
+    planned: ClassVar[tuple[str, ...]] = ("judge",)
+    score: Annotated[str, AfterValidator(_known)] | None = Field(
+        default=None, description="a score against the reference answer, by its name"
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "Evaluation":
+        keys = type(self).annotations()
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError(f"expected {'exactly one of ' if len(keys) > 1 else ''}{', '.join(keys)}")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What it is called: the signal is `scores.<name>`."""
+        return str(self.score)
+
+
+ALWAYS = tuple(Evaluation.model_construct(score=name) for name in ("exact_match", "numeric_match", "token_f1"))
+"""What needs no package and little time; not validated, which would be slow."""
