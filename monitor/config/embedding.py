@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 from monitor.config.base import Model
 
 
-def _web(url: str) -> str:
+def web(url: str) -> str:
+    """A base URL without the slash at its end. Raises ValueError for what is none, or holds a secret."""
     if "@" in url:
         raise PydanticCustomError("hidden", "expected a URL without a user or password; a key belongs into api_key")
     try:
@@ -25,7 +26,7 @@ def _web(url: str) -> str:
 class Embeddings(Model):
     """Static word embeddings where no endpoint is given."""
 
-    endpoint: Annotated[str, AfterValidator(_web)] | None = Field(
+    endpoint: Annotated[str, AfterValidator(web)] | None = Field(
         default=None, description="base URL of an OpenAI-compatible service, up to /v1; texts are sent there"
     )
     model: Annotated[str, StringConstraints(min_length=1, max_length=256)] | None = None

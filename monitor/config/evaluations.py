@@ -1,11 +1,12 @@
 """How answers are scored, as the file says it."""
 
 import difflib
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
 
 from monitor.config.base import Model
+from monitor.config.judges import Judge
 from records.errors import ConfigError
 
 
@@ -41,10 +42,10 @@ def by_name(entry: Any) -> Any:
 class Evaluation(Model):
     """One way of scoring: one of the keys."""
 
-    planned: ClassVar[tuple[str, ...]] = ("judge",)
     score: Annotated[str, AfterValidator(_known)] | None = Field(
         default=None, description="a score against the reference answer, by its name"
     )
+    judge: Judge | None = Field(default=None, description="a model scores a sample; its texts are sent to the model's endpoint")
 
     @model_validator(mode="after")
     def _one(self) -> "Evaluation":
@@ -56,7 +57,7 @@ class Evaluation(Model):
     @property
     def name(self) -> str:
         """What it is called: the signal is `scores.<name>`."""
-        return str(self.score)
+        return self.judge.name if self.judge else str(self.score)
 
 
 ALWAYS = tuple(Evaluation.model_construct(score=name) for name in ("exact_match", "numeric_match", "token_f1"))

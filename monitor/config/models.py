@@ -26,6 +26,7 @@ from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero,
 from monitor.config.embedding import Embeddings, embeddings_or_none
 from monitor.config.estimation import Estimation, estimation_or_none
 from monitor.config.evaluations import ALWAYS, Evaluation, by_name
+from monitor.config.judges import Judge
 from monitor.config.stream import Sasl, Tls, kafka_or_embedded, servers, tls_or_none
 from streams.broker import Broker
 
@@ -153,6 +154,11 @@ class ApplicationConfig(Model):
     def scores(self) -> tuple[str, ...]:
         """Names of the scores against a reference answer that are asked for."""
         return tuple(one.score for one in self.evaluations if one.score)
+
+    @property
+    def judges(self) -> tuple[Judge, ...]:
+        """The models that judge a sample."""
+        return tuple(one.judge for one in self.evaluations if one.judge)
 
     @model_validator(mode="after")
     def _cohorts(self) -> "ApplicationConfig":

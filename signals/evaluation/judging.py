@@ -58,9 +58,9 @@ class Rubric:
     scale: tuple[float, float] | tuple[str, ...]
     examples: tuple[Shown, ...] = ()
 
-    def definition(self, model: str, endpoint: str) -> str:
+    def definition(self, model: str) -> str:
         """What tells one judge from another: all that its scores depend on."""
-        return hashlib.sha256(msgspec.msgpack.encode((self, model, endpoint))).hexdigest()[:16]
+        return hashlib.sha256(msgspec.msgpack.encode((self, model))).hexdigest()[:16]
 
     @property
     def labels(self) -> tuple[str, ...]:

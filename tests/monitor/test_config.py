@@ -106,7 +106,7 @@ WRONG = {
     ),
     "evaluation twice": ("applications: {a: {evaluations: [bleu, bleu]}}", "evaluations: expected each entry once, bleu is"),
     "no evaluation": ("applications: {a: {evaluations: [7]}}", "evaluations[0]: expected the name of a score, or a section"),
-    "empty evaluation": ("applications: {a: {evaluations: [{}]}}", "evaluations[0]: expected score"),
+    "empty evaluation": ("applications: {a: {evaluations: [{}]}}", "evaluations[0]: expected exactly one of score, judge"),
     "stream": ("stream: redis", "stream: expected embedded, or kafka://host:9092,host2:9092, got redis"),
     "store": ("store: mysql://a/b", "store: expected sqlite:///path/to/file.db or postgresql+psycopg://"),
     "listen": ("listen: 4000", "listen: expected host:port, such as 127.0.0.1:4000 or [::1]:4000, got 4000"),
@@ -134,7 +134,6 @@ def test_a_wrong_value_is_refused_with_file_line_key_and_what_is_expected(text: 
 
 
 LATER = {
-    "judge": ("applications: {a: {evaluations: [judge: {name: x}]}}", "evaluations[0].judge: not available yet"),
     "slack": ("alerts: {receivers: [{name: a, slack: {}}]}", "alerts.receivers[0].slack: not available yet"),
 }
 

@@ -22,12 +22,14 @@ def test_every_block_passes_config_check(block: str, tmp_path: Path, capsys: pyt
 
 
 def test_all_blocks_are_found() -> None:
-    assert len(BLOCKS) == 7
+    assert len(BLOCKS) == 8
 
 
 def test_every_key_has_its_row() -> None:
     rows = re.findall(r"^\| `([^`]+)` \| ", DOC.read_text(encoding="utf-8"), re.MULTILINE)
     assert [key for key in KEYS if key not in rows] == []
-    of_applications = {f"applications.<name>.{key}" for key in ("baselines", "embeddings", "evaluations")}
+    of_applications = {
+        f"applications.<name>.{key}" for key in ("baselines", "embeddings", "evaluations", "evaluations[].judge")
+    }
     sections = {*of_applications, "alerts.rules", "tls", "estimation"}
     assert [row for row in rows if row not in KEYS and row not in sections and not row.startswith("PLUMBLINE_")] == []
