@@ -7,6 +7,8 @@ import polars as pl
 from records.columns import Columns
 from signals import agent, dynamic, embedding, evaluation, quality, retrieval, safety, text, usage
 from signals.catalogue import BY_NAME
+from signals.evaluation import reference_free
+from signals.evaluation.reference_free import NOTHING, Expected, Given
 from signals.scan import scan
 
 PARTS = (usage, quality, agent, retrieval)
@@ -26,15 +28,17 @@ def compute(
     enabled: Collection[str] | None = None,
     evaluations: Collection[str] = (),
     sampled: embedding.Sampled | None = None,
+    expected: Expected = NOTHING,
 ) -> Columns:
     """All signals of a batch; `frame` has the columns of INTERACTION_SCHEMA and any number of rows.
 
     `enabled` keeps the named signals only (and "scores.*", "tags.*"); names that nothing computes are ignored.
-    `evaluations` are the costly scores to add where an answer is known: "rouge_l", "bleu" (extra `evaluation`).
+    `evaluations` are the scores to add that are not always there: "rouge_l", "groundedness" (some need an extra).
     `sampled`: the interactions to embed, and how; no embeddings without it.
+    `expected`: the form of answers and the tools that the application declared.
     A score that the application sent takes the place of a computed one.
     """
-    wanted = _matcher(enabled, evaluations)
+    wanted = _matcher(enabled, (*evaluations, *expected.names))
     every = Columns(len(frame))
     if any(wanted(f"{side}.{name}") for side in text.SIDES for name in text.NAMES + tuple(safety.PATTERNS)):
         texts = pl.concat([frame[side].alias("text") for side in text.SIDES])
@@ -46,7 +50,10 @@ def compute(
     for part in PARTS:
         part.measure(frame, prepared, every)
     evaluation.measure(frame, evaluations, every)
-    embedding.measure(frame, sampled, wanted, every)
+    embeds = not reference_free.OF_EMBEDDINGS.isdisjoint(evaluations)
+    directions = embedding.measure(frame, sampled, lambda name: embeds or wanted(name), every)
+    given = Given(frame, expected, sampled, directions, every.numeric.get(embedding.SIMILARITY))
+    reference_free.measure(given, evaluations, every)
     dynamic.measure_scores(frame, prepared, wanted, every)
     dynamic.measure_tags(frame, prepared, wanted, every)
     return _declared(every, wanted)

@@ -1,6 +1,7 @@
 """Signals that an application names itself: `scores.<name>` and `tags.<key>`."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from records.columns import Columns, Labels
 from records.signal import Signal, score_signal, tag_signal
+from signals.evaluation.reference_free import FREE
 from signals.labels import encode, flatten, keep, lengths
 
 MOST_SCORES = 100
@@ -28,7 +30,10 @@ def _groups(labels: Labels, most: int, wanted: Callable[[str], bool]) -> Iterato
 def declare(name: str) -> Signal:
     """The declaration of a dynamic signal, from its full name."""
     prefix, _, rest = name.partition(".")
-    return score_signal(rest) if prefix == "scores" else tag_signal(rest)
+    if prefix != "scores":
+        return tag_signal(rest)
+    free = FREE.get(rest)
+    return replace(score_signal(rest), rise=free.rise, worse=free.worse) if free else score_signal(rest)
 
 
 def measure_scores(frame: pl.DataFrame, prepared: pl.DataFrame, wanted: Callable[[str], bool], out: Columns) -> None:

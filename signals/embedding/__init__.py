@@ -58,11 +58,16 @@ def _places(codes: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.in
     return out
 
 
-def measure(frame: pl.DataFrame, sampled: Sampled | None, wanted: Callable[[str], bool], out: Columns) -> None:
+def measure(
+    frame: pl.DataFrame, sampled: Sampled | None, wanted: Callable[[str], bool], out: Columns
+) -> NDArray[np.float64] | None:
     """Add the embeddings of the sampled interactions, the cosine of prompt and response, and the novelty of the response;
-    what is not sampled is missing. A null or empty text has no embedding, nor has one for which `embed` gives none."""
+    what is not sampled is missing. A null or empty text has no embedding, nor has one for which `embed` gives none.
+
+    Returns the directions (2, m, D) of the m prompts and responses, None where none are embedded.
+    """
     if sampled is None or not any(wanted(name) for name in NAMES):
-        return
+        return None
     rows = sampled.rows
     directions = _directions(frame, sampled)
     for side, mine in zip(SIDES, directions, strict=True):
@@ -74,6 +79,7 @@ def measure(frame: pl.DataFrame, sampled: Sampled | None, wanted: Callable[[str]
         responses = out.vector["response.embedding"]
         out.numeric[NOVELTY] = np.full(out.n, np.nan)
         out.numeric[NOVELTY][responses.rows] = novelty(responses.values, sampled.known)
+    return directions
 
 
 def _directions(frame: pl.DataFrame, sampled: Sampled) -> NDArray[np.float64]:
