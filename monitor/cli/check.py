@@ -27,8 +27,8 @@ FINDINGS = 1
               help="The chance that two files of the same source show a finding, over everything compared.")  # fmt: skip
 @click.option("--signals", multiple=True, callback=options.names, metavar="NAME",
               help="Compare these signals alone; may be repeated.")  # fmt: skip
-@click.option("--evaluate", multiple=True, type=click.Choice(["rouge_l", "bleu"]),
-              help="Score responses against reference_answer with this as well; slow.")  # fmt: skip
+@click.option("--evaluate", multiple=True, callback=options.names, metavar="SCORE",
+              help="Score responses against reference_answer by this as well, such as rouge_l; may be repeated.")  # fmt: skip
 def command(
     current: str, reference: str, form: str, output: str | None, mapping: dict[str, str], by: tuple[str, ...],
     false_alarm_rate: float, signals: tuple[str, ...], evaluate: tuple[str, ...],
@@ -51,7 +51,7 @@ def command(
     from records.errors import InputError
 
     check_dimensions(by)
-    wanted = Options(mapping, by, _signals(signals), evaluate)
+    wanted = Options(mapping, by, _signals(signals), _scores(evaluate))
     before, now = _read(reference, current, wanted)
     for dimension in by:
         if not any(dimension == name for name, _ in before.panes.keys() & now.panes.keys()):
@@ -102,6 +102,18 @@ def _signals(names: tuple[str, ...]) -> tuple[str, ...] | None:
             hint = f"; did you mean {near[0]}?" if near else "; expected a signal, scores.NAME or tags.NAME"
             raise click.BadParameter(f"{name} is no signal{hint}", param_hint="--signals")
     return names or None
+
+
+def _scores(names: tuple[str, ...]) -> tuple[str, ...]:
+    from records.errors import ConfigError
+    from signals.evaluation.catalogue import known
+
+    for name in names:
+        try:
+            known(name)
+        except ConfigError as error:
+            raise click.BadParameter(str(error), param_hint="--evaluate") from None
+    return names
 
 
 def _read(reference: str, current: str, wanted: "Options") -> tuple["File", "File"]:

@@ -1,6 +1,5 @@
 """How answers are scored, as the file says it."""
 
-import difflib
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, model_validator
@@ -18,13 +17,10 @@ def score_names() -> tuple[str, ...]:
 
 
 def _known(name: str) -> str:
-    from signals.evaluation.catalogue import BY_NAME
+    from signals.evaluation.catalogue import known
 
-    if name not in BY_NAME:
-        near = difflib.get_close_matches(name, BY_NAME, n=1)
-        raise ValueError(f"expected one of {', '.join(BY_NAME)}" + (f"; did you mean {near[0]}?" if near else ""))
     try:
-        BY_NAME[name].require()
+        known(name)
     except ConfigError as error:
         raise ValueError(str(error)) from None
     return name

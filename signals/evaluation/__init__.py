@@ -7,8 +7,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from records.columns import Columns
-from records.errors import ConfigError
-from signals.evaluation.catalogue import BY_NAME, CATALOGUE, Scorer
+from signals.evaluation.catalogue import CATALOGUE, Scorer, known
 
 
 def score_answers(
@@ -19,16 +18,17 @@ def score_answers(
     Those of the catalogue that are always there, and the others where `evaluations` names them. ConfigError for a name
     that is none, or whose package is not installed.
     """
-    unknown = sorted(set(evaluations) - BY_NAME.keys())
-    if unknown:
-        raise ConfigError(f"unknown evaluation {unknown[0]!r}; known: {', '.join(BY_NAME)}")
+    asked = [known(name) for name in evaluations]
     answers, truths = pl.Series(responses, dtype=pl.String), pl.Series(references, dtype=pl.String)
-    together: dict[Scorer, list[str]] = {}
+    together: dict[tuple[Scorer, int | None], list[str]] = {}
     for one in CATALOGUE:
-        if one.always or one.name in evaluations:
-            one.require()
-            together.setdefault(one.scorer, []).append(one.name)
-    return {name: values for scorer, names in together.items() for name, values in scorer(answers, truths, names).items()}
+        if one.always or one in asked:
+            together.setdefault((one.scorer, one.characters), []).append(one.name)
+    scores: dict[str, NDArray[np.float64]] = {}
+    for (scorer, characters), names in together.items():
+        pair = (answers, truths) if characters is None else (answers.str.head(characters), truths.str.head(characters))
+        scores |= scorer(*pair, names)
+    return scores
 
 
 def measure(frame: pl.DataFrame, evaluations: Collection[str], out: Columns) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.util import find_spec
 
 import numpy as np
@@ -9,38 +10,62 @@ import polars as pl
 from numpy.typing import NDArray
 
 from records.errors import ConfigError
+from signals.embedding import CHARACTERS as EMBEDDED
 from signals.evaluation.answers import numeric_match, word_scores
 from signals.evaluation.bleu import bleu
-from signals.evaluation.rouge import rouge_l
+from signals.evaluation.json_match import json_match
+from signals.evaluation.rouge import rouge
+from signals.evaluation.similarity import similarity
 
 Scores = Mapping[str, NDArray[np.float64]]
 Scorer = Callable[[pl.Series, pl.Series, Collection[str]], Scores]
 """Answers (n,), what was expected (n,) and names of scores to scores (n,) by name, NaN where one does not apply."""
 
 
+CHARACTERS = 10_000
+"""Compared of a text by what is computed in Python: less than 0.1 s a pair, however long the texts are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A score from `low` to `high`, lower is worse. `package`, of `extra`, is imported for it; `always` is unasked."""
+    """A score from `low` to `high`, lower is worse; `always`: unasked.
+
+    `package`, which is part of the extra `extra`, is imported for it. Of a text the first `characters` are compared, so
+    that no text is costly; None: all.
+    """
 
     name: str
     scorer: Scorer
     low: float = 0.0
     high: float = 1.0
+    always: bool = False
     package: str = ""
     extra: str = ""
-    always: bool = False
-
-    def require(self) -> None:
-        """ConfigError where its package is not installed."""
-        if self.package and find_spec(self.package) is None:
-            raise ConfigError(f"{self.name} needs a package that is not installed; run pip install 'plumbline[{self.extra}]'")
+    characters: int | None = None
 
 
 CATALOGUE: tuple[Evaluation, ...] = (
     Evaluation("exact_match", word_scores, always=True),
     Evaluation("numeric_match", numeric_match, always=True),
     Evaluation("token_f1", word_scores, always=True),
-    Evaluation("rouge_l", rouge_l, package="rouge_score", extra="evaluation"),
-    Evaluation("bleu", bleu, package="sacrebleu", extra="evaluation"),
+    Evaluation("json_match", json_match),
+    Evaluation("rouge_1", rouge, package="rouge_score", extra="evaluation", characters=CHARACTERS),
+    Evaluation("rouge_2", rouge, package="rouge_score", extra="evaluation", characters=CHARACTERS),
+    Evaluation("rouge_l", rouge, package="rouge_score", extra="evaluation", characters=CHARACTERS),
+    Evaluation("bleu", bleu, package="sacrebleu", extra="evaluation", characters=CHARACTERS),
+    Evaluation("chrf", bleu, package="sacrebleu", extra="evaluation", characters=CHARACTERS),
+    Evaluation("similarity", similarity, -1.0, package="wordllama", extra="embeddings", characters=EMBEDDED),
 )
 BY_NAME: dict[str, Evaluation] = {evaluation.name: evaluation for evaluation in CATALOGUE}
+
+
+def known(name: str) -> Evaluation:
+    """The evaluation of that name. ConfigError where there is none, or its package is not installed."""
+    one = BY_NAME.get(name)
+    if one is None:
+        near = get_close_matches(name, BY_NAME, n=1)
+        hint = f"; did you mean {near[0]}" if near else ""
+        raise ConfigError(f"expected one of {', '.join(BY_NAME)}{hint}, got {name[:60]}")
+    if one.package and find_spec(one.package) is None:
+        raise ConfigError(f"{name} needs a package that is not installed; run pip install 'plumbline[{one.extra}]'")
+    return one

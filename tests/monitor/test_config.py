@@ -1,6 +1,7 @@
 """Configuration: defaults, errors that name file, line, key and what is expected, the environment, secrets."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,8 @@ WRONG = {
     ),
     "evaluation": (
         "applications: {a: {evaluations: [token_f1, rouge]}}",
-        "evaluations[1]: expected one of exact_match, numeric_match, token_f1, rouge_l, bleu; did you mean rouge_l?",
+        "p.yaml:1: applications.a.evaluations[1]: expected one of exact_match, numeric_match, token_f1, json_match, rouge_1, "
+        "rouge_2, rouge_l, bleu, chrf, similarity; did you mean rouge_l, got rouge",
     ),
     "evaluation twice": ("applications: {a: {evaluations: [bleu, bleu]}}", "evaluations: expected each entry once, bleu is"),
     "no evaluation": ("applications: {a: {evaluations: [7]}}", "evaluations[0]: expected the name of a score, or a section"),
@@ -141,6 +143,13 @@ LATER = {
 @pytest.mark.parametrize(("text", "message"), LATER.values(), ids=list(LATER))
 def test_what_this_version_cannot_do_is_refused_and_not_ignored(text: str, message: str) -> None:
     assert any(message in line for line in errors(text))
+
+
+def test_a_score_needs_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+    (said,) = errors("applications:\n  a:\n    evaluations:\n      - rouge_l\n      - chrf")
+    needs = "chrf needs a package that is not installed; run pip install 'plumbline[evaluation]'"
+    assert said == f"p.yaml:5: applications.a.evaluations[1]: {needs}"
 
 
 def test_everything_that_is_wrong_is_said_at_once_in_the_order_of_the_file() -> None:
