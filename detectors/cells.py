@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.vectors import NO_VECTORS, VectorTally
 from records.pane import SQUARE, TOTAL, Pane
-from records.signal import Kind
+from records.signal import Kind, is_paired
 from records.summary.buckets import BAD, OTHER, bucket_edges
 from records.summary.vectors import VECTORS
 
@@ -209,7 +209,7 @@ def _category_entries(keys: NDArray[np.int64], counts: NDArray[np.int64]) -> tup
 def make_cells(base: Pane, vectors: bool = True) -> Cells:
     """The binning that a baseline's pane decides: one row for each signal that can be compared, two more for data quality.
 
-    Texts are not compared: they explain. Of slices, which have none of their own, `vectors` are not.
+    Texts are not compared: they explain; nor are scores of pairs. Of slices, which have none of their own, `vectors` are not.
     """
     names, kinds, k, starts, first, cell, ends = [], [], [], [0], [], [], []
     good = base.counts.key != BAD
@@ -217,7 +217,8 @@ def make_cells(base: Pane, vectors: bool = True) -> Cells:
     bounds = np.searchsorted(base.counts.signal[good], np.arange(len(base.names) + 1)).tolist()
     for i, (name, kind) in enumerate(zip(base.names, base.kinds.tolist(), strict=True)):
         keys, counts = all_keys[bounds[i] : bounds[i + 1]], all_counts[bounds[i] : bounds[i + 1]]
-        if kind == Kind.TEXT or (kind == Kind.VECTOR and not vectors) or not counts.any():
+        untested = kind == Kind.TEXT or (kind == Kind.VECTOR and not vectors) or is_paired(name)
+        if untested or not counts.any():
             continue
         if kind == Kind.NUMERIC:
             mine, place, size = _numeric_entries(keys, counts)

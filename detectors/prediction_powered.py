@@ -129,10 +129,11 @@ def estimate(scores: Scores, confidence: ArrayLike = CONFIDENCE) -> Estimates:
         [Method.PREDICTION_POWERED, Method.LABELS_ONLY, Method.JUDGE_ONLY],
         int(Method.NONE),
     )
-    *both, weight = _powered(scores, confidence)
+    *both, tuning = _powered(scores, confidence)
     labels, judged = (mean_interval(one, scores.low, scores.high, confidence) for one in (scores.labels, scores.judged))
-    told = (np.select([powered, labelled], choices[:2], choices[2]) for choices in zip(both, labels, judged, strict=True))
-    return Estimates(*told, method, np.where(powered, weight, np.where(method == Method.JUDGE_ONLY, 1.0, 0.0)))
+    choices = zip(both, labels, judged, strict=True)
+    value, low, high = (np.select([powered, labelled], [first, second], third) for first, second, third in choices)
+    return Estimates(value, low, high, method, np.where(powered, tuning, np.where(method == Method.JUDGE_ONLY, 1.0, 0.0)))
 
 
 def mean_interval(sums: Sums, low: Floats, high: Floats, confidence: ArrayLike = CONFIDENCE) -> tuple[Floats, Floats, Floats]:

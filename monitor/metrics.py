@@ -5,7 +5,7 @@ as a whole per application, so that what has ended disappears.
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ OTHER = "other"
 MOST_VALUES = 200
 DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0)
 BATCH_BUCKETS = (1.0, 10.0, 100.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0, 100_000.0)
+AGE_BUCKETS = (60.0, 3_600.0, 21_600.0, 86_400.0, 259_200.0, 604_800.0, 1_209_600.0, 2_592_000.0)
 SECONDS_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 Labels = tuple[str, ...]
 
@@ -127,7 +128,9 @@ class Metrics:
         self.evidence = Board("plumbline_evidence_ratio", "Evidence over its threshold; 1 is an alarm.", where)
         self.score = Board("plumbline_score", "Mean evaluation score.", ("application", "slice", "evaluation"))
         self.alerts = Board("plumbline_alerts", "Alerts.", ("application", "severity", "state"))
-        for collector in (self.duration, self.effect, self.evidence, self.score, self.alerts):
+        reasons = ("application", "reason")
+        self.unmatched_age = Histogram("plumbline_unmatched_feedback_age_seconds", "How late it came.", reasons, AGE_BUCKETS)
+        for collector in (self.duration, self.effect, self.evidence, self.score, self.alerts, self.unmatched_age):
             self.registry.register(collector)
         self.budget_spent = self._gauge("plumbline_false_alarm_budget_spent_ratio", "Alerts of the period over at_most.", ())
         self.watermark = self._gauge("plumbline_watermark_timestamp_seconds", "Event time reached.", ("partition",))
@@ -143,9 +146,21 @@ class Metrics:
         self.batch_size = Histogram("plumbline_batch_interactions", "Interactions in a transaction.", (), BATCH_BUCKETS)
         self.batch_time = Histogram("plumbline_batch_seconds", "From records to panes.", (), SECONDS_BUCKETS)
         self.commit_time = Histogram("plumbline_commit_seconds", "Duration of a transaction.", (), SECONDS_BUCKETS)
+        of_judge = ("application", "judge")
+        self.judgements = self._counter("plumbline_judgements", "Interactions sampled for a judge.", (*of_judge, "outcome"))
+        self.judge_cost = self._counter("plumbline_judge_cost_usd", "What judges cost in US dollars, at most.", of_judge)
+        self.judge_seconds = Histogram("plumbline_judge_seconds", "Duration of calls of judges.", of_judge, DURATION_BUCKETS)
+        self.registry.register(self.judge_seconds)
         for histogram in (self.batch_size, self.batch_time, self.commit_time):
             self.registry.register(histogram)
         self._gauge("plumbline_build_info", "The version that runs.", ("version",)).labels(monitor.__version__).set(1)
+
+    def count_unmatched(self, application: str, reason: str, ages: Sequence[float]) -> None:
+        """Feedback that was not counted, with its ages in seconds."""
+        if ages:
+            labels = self.capped(application=application, reason=reason)
+            self.unmatched.labels(**labels).inc(len(ages))
+            self.unmatched_age.observe_many(labels, ages)
 
     def forget_partition(self, label: str) -> None:
         """No series of a partition that this process no longer takes in."""

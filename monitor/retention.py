@@ -58,7 +58,7 @@ def _forget_application(store: Store, config: Config, metrics: Metrics, applicat
     with store.begin() as c:
         feedback.delete_joined_before(c, application, through - min(kept, WINDOWS_KEPT))
     with store.begin() as c:
-        given_up = feedback.delete_before(c, application, through - config.retention.content)
-    if given_up:
-        labels = metrics.capped(application=application, reason="no such interaction")
-        metrics.unmatched.labels(**labels).inc(given_up)
+        times = feedback.give_up(c, application, through - config.retention.content)
+        ages = [(through - at) / 1e6 for at in times]
+        feedback.add_unmatched(c, application, "no such interaction", ages)
+    metrics.count_unmatched(application, "no such interaction", ages)

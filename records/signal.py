@@ -55,6 +55,16 @@ def score_signal(name: str) -> Signal:
     )
 
 
+PAIRED = (".paired.human", ".paired.judge", ".paired.correction")
+"""What `scores.<name>` of a judge is followed by, where an interaction has a human's score as well: theirs, the judge's, and
+the human's less the judge's. They are counted to correct the judge's mean with; nothing is tested on them."""
+
+
+def is_paired(name: str) -> bool:
+    """Whether a signal is one of the PAIRED."""
+    return name.endswith(PAIRED) and name.startswith("scores.")
+
+
 def tag_signal(key: str) -> Signal:
     """The declaration of `tags.<key>`: a category as the application names it."""
     return Signal(f"tags.{key}", Kind.CATEGORICAL, f"tag {key}", "traffic")

@@ -8,6 +8,7 @@ from monitor.stages.batch import Batch
 from monitor.stages.embedding import sampled
 from monitor.state import State
 from records.columns import Columns
+from records.signal import score_signal
 from signals import compute
 from signals.embedding import Sampled
 from streams.panes import fold as fold_columns
@@ -65,7 +66,8 @@ def _alike(state: State, application: pl.Series) -> list[NDArray[np.int64]]:
     for name in application.unique(maintain_order=True).to_list():
         config = state.application(name)
         alone = name if config.embeddings is not None else ""  # its sample, and what it compares with, are its own
-        names.setdefault((config.signals, config.scores, alone), []).append(name)
+        judges = tuple(judge.name for judge in config.judges)
+        names.setdefault((config.signals, config.scores, judges, alone), []).append(name)
     return [np.flatnonzero(application.is_in(mine).to_numpy()) for mine in names.values()]
 
 
@@ -73,6 +75,10 @@ def measure(state: State, frame: pl.DataFrame, sample: Sampled | None = None) ->
     """Signals of a frame whose applications are measured alike, embeddings of the sample alone."""
     config = state.application(frame["application"][0])
     columns = compute(frame, None if config.signals is None else set(config.signals), sorted(config.scores), sample)
+    for name in {f"scores.{judge.name}" for judge in config.judges} & columns.numeric.keys():
+        apart = score_signal(f"{name.removeprefix('scores.')}.application")  # the score of that name is the judge's alone
+        columns.numeric[apart.name], columns.declared[apart.name] = columns.numeric.pop(name), apart
+        del columns.declared[name]
     state.declared.update(columns.declared)
     return columns
 

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, delete, select, tuple_
 
 from monitor.store.dialect import advance, chunks, signed, unsigned, upsert
 from monitor.store.tables import joined_feedback as joined
 from monitor.store.tables import waiting_feedback as waits
 
-_KEY = (joined.c.id_hash, joined.c.name, joined.c.source)
-_codes = msgspec.msgpack.Decoder(list[int])
+_NAMED = (joined.c.id_hash, joined.c.name)
+REASONS = ("no such interaction", "content not kept", "not a number", "out of scale")
+"""Why feedback was not counted."""
 
 
 class FeedbackKey(NamedTuple):
@@ -23,11 +24,33 @@ class FeedbackKey(NamedTuple):
 
 
 class JoinedFeedback(NamedTuple):
-    """A value as it was counted in the pane minute `start` and the slices `codes`: what a later one has to take back."""
+    """A value as it was counted in the pane minute `start` and the slices `codes`: what a later one has to take back.
+
+    `apart`: what people and applications say of it counts apart from what the judge of that name says.
+    """
 
     value: float
     start: int
     codes: list[int]
+    apart: bool = False
+
+
+class Unmatched(NamedTuple):
+    """How much feedback was not counted for a reason, and its mean age in seconds: of its interaction, or, where that never
+    came, of itself."""
+
+    reason: str
+    n: int
+    age: float
+
+
+class _Apart(msgspec.Struct):
+    """How the slices of a value are stored that counts apart; those of any other are a list."""
+
+    codes: list[int]
+
+
+_codes = msgspec.msgpack.Decoder(list[int] | _Apart)
 
 
 class WaitingFeedback(NamedTuple):
@@ -42,15 +65,17 @@ class WaitingFeedback(NamedTuple):
     seq: int = 0
 
 
-def get(c: Connection, application: str, keys: Sequence[FeedbackKey]) -> dict[FeedbackKey, JoinedFeedback]:
-    """Those of the keys that were joined."""
-    found = {}
-    for chunk in chunks(keys):
-        stored = [(signed(id_hash), name, source) for id_hash, name, source in chunk]
-        statement = select(joined).where(joined.c.application == application, tuple_(*_KEY).in_(stored))
+def of(c: Connection, application: str, wanted: Sequence[tuple[int, str]]) -> dict[tuple[int, str], dict[str, JoinedFeedback]]:
+    """What was joined under an interaction's hash and a name, by source."""
+    found: dict[tuple[int, str], dict[str, JoinedFeedback]] = {}
+    for chunk in chunks(wanted):
+        stored = [(signed(id_hash), name) for id_hash, name in chunk]
+        statement = select(joined).where(joined.c.application == application, tuple_(*_NAMED).in_(stored))
         for row in c.execute(statement):
-            key = FeedbackKey(unsigned(row.id_hash), row.name, row.source)
-            found[key] = JoinedFeedback(row.value, row.start, _codes.decode(row.codes))
+            codes = _codes.decode(row.codes)
+            apart = isinstance(codes, _Apart)
+            value = JoinedFeedback(row.value, row.start, codes.codes if isinstance(codes, _Apart) else codes, apart)
+            found.setdefault((unsigned(row.id_hash), row.name), {})[row.source] = value
     return found
 
 
@@ -64,7 +89,7 @@ def put(c: Connection, application: str, rows: Mapping[FeedbackKey, JoinedFeedba
             "source": source,
             "value": row.value,
             "start": row.start,
-            "codes": msgspec.msgpack.encode(row.codes),
+            "codes": msgspec.msgpack.encode(_Apart(row.codes) if row.apart else row.codes),
         }
         for (id_hash, name, source), row in rows.items()
     ]
@@ -110,12 +135,28 @@ def take(c: Connection, application: str, id_hashes: Sequence[int]) -> list[Wait
     return taken
 
 
-def delete_before(c: Connection, application: str, at: int) -> int:
-    """Give up an application's waiting feedback from before a time; returns how many there were."""
-    old = (waits.c.application == application, waits.c.at < at)
-    count = c.execute(select(func.count()).select_from(waits).where(*old)).scalar_one()
+def give_up(c: Connection, application: str, before: int) -> list[int]:
+    """Forget an application's waiting feedback from before a time; returns the times it is from."""
+    old = (waits.c.application == application, waits.c.at < before)
+    times = list(c.execute(select(waits.c.at).where(*old)).scalars())
     c.execute(delete(waits).where(*old))
-    return int(count)
+    return times
+
+
+def add_unmatched(c: Connection, application: str, reason: str, ages: Sequence[float]) -> None:
+    """Count feedback that was not, with its ages in seconds, for all time."""
+    advance(c, f"unmatched/{reason}/{application}", len(ages))
+    advance(c, f"unmatched age/{reason}/{application}", round(sum(ages)))
+
+
+def unmatched(c: Connection, application: str) -> list[Unmatched]:
+    """How much feedback was not counted, by reason, where there was any."""
+    counted = [(reason, advance(c, f"unmatched/{reason}/{application}", 0)) for reason in REASONS]
+    return [
+        Unmatched(reason, n, advance(c, f"unmatched age/{reason}/{application}", 0) / n)
+        for reason, n in counted
+        if n
+    ]  # fmt: skip
 
 
 def _select(c: Connection, *wanted: ColumnElement[bool], lock: bool = False) -> list[WaitingFeedback]:

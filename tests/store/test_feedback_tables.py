@@ -2,7 +2,7 @@
 
 from monitor.store import Store, contents, feedback
 from monitor.store.contents import Content
-from monitor.store.feedback import FeedbackKey, JoinedFeedback, WaitingFeedback
+from monitor.store.feedback import FeedbackKey, JoinedFeedback, Unmatched, WaitingFeedback
 from tests.store.make import MINUTE, NOON
 
 HIGH = 2**64 - 1
@@ -12,19 +12,20 @@ KEY = FeedbackKey(HIGH, "rating", "human")
 
 def test_joined_feedback_is_replaced_by_interaction_name_and_source(store: Store) -> None:
     other = [KEY._replace(source="judge"), KEY._replace(name="correct"), KEY._replace(id_hash=0)]
+    one, two = JoinedFeedback(1.0, NOON, [0], True), JoinedFeedback(2.0, NOON, [])
     with store.begin() as c:
         feedback.put(c, "support", {KEY: JoinedFeedback(0.5, NOON, [0, 3, -1])})
-        feedback.put(c, "support", {KEY: JoinedFeedback(1.0, NOON, [0]), other[2]: JoinedFeedback(2.0, NOON, [])})
-        assert feedback.get(c, "support", [KEY, *other]) == {
-            KEY: JoinedFeedback(1.0, NOON, [0]),
-            other[2]: JoinedFeedback(2.0, NOON, []),
+        feedback.put(c, "support", {KEY: one, other[0]: two, other[2]: two})
+        assert feedback.of(c, "support", [(HIGH, "rating"), (HIGH, "correct"), (0, "rating")]) == {
+            (HIGH, "rating"): {"human": one, "judge": two},
+            (0, "rating"): {"human": two},
         }
-        assert feedback.get(c, "search", [KEY]) == {}
+        assert feedback.of(c, "search", [(HIGH, "rating")]) == {}
         feedback.delete_joined_before(c, "support", NOON)
         feedback.delete_joined_before(c, "search", NOON + MINUTE)
-        assert len(feedback.get(c, "support", [KEY])) == 1
+        assert len(feedback.of(c, "support", [(HIGH, "rating")])) == 1
         feedback.delete_joined_before(c, "support", NOON + MINUTE)
-        assert feedback.get(c, "support", [KEY]) == {}
+        assert feedback.of(c, "support", [(HIGH, "rating")]) == {}
 
 
 def test_waiting_feedback_is_taken_once(store: Store) -> None:
@@ -45,14 +46,24 @@ def test_waiting_feedback_is_taken_once(store: Store) -> None:
         assert feedback.waiting(c, "search") == [first._replace(seq=1)]
 
 
-def test_waiting_feedback_that_is_given_up_is_counted(store: Store) -> None:
+def test_waiting_feedback_that_is_given_up_is_told(store: Store) -> None:
     rows = [WaitingFeedback(i, "rating", "human", 1.0, None, NOON + i) for i in range(5)]
     with store.begin() as c:
         feedback.wait(c, "support", rows)
-        assert feedback.delete_before(c, "search", NOON + 3) == 0
-        assert feedback.delete_before(c, "support", NOON + 3) == 3
-        assert feedback.delete_before(c, "support", NOON + 3) == 0
+        assert feedback.give_up(c, "search", NOON + 3) == []
+        assert sorted(feedback.give_up(c, "support", NOON + 3)) == [NOON, NOON + 1, NOON + 2]
+        assert feedback.give_up(c, "support", NOON + 3) == []
         assert feedback.waiting(c, "support") == [rows[3]._replace(seq=4), rows[4]._replace(seq=5)]
+
+
+def test_what_was_not_counted_is_kept_with_its_mean_age(store: Store) -> None:
+    with store.begin() as c:
+        feedback.add_unmatched(c, "support", "content not kept", [60.0, 120.0])
+        feedback.add_unmatched(c, "support", "content not kept", [90.0])
+        feedback.add_unmatched(c, "search", "not a number", [1.0])
+        feedback.add_unmatched(c, "search", "out of scale", [])
+        assert feedback.unmatched(c, "support") == [Unmatched("content not kept", 3, 90.0)]
+        assert feedback.unmatched(c, "search") == [Unmatched("not a number", 1, 1.0)]
 
 
 def test_many_interactions_are_looked_up_in_pieces(store: Store) -> None:
