@@ -52,6 +52,7 @@ SETTLING = 900_000_000
 DEFAULT_RULES = (
     Rule("no_data", signal="no_data", severity="critical"),
     Rule("error", signal="error", for_=SETTLING, severity="critical"),
+    Rule("performance_decay", comparison="decay", severity="critical"),
     Rule("large_change", effect_at_least=3.0, for_=SETTLING, severity="critical"),
     Rule("change", for_=SETTLING, severity="warning"),
 )

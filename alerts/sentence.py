@@ -4,6 +4,7 @@ Response words rose from 96 to 148 (median, +54 %) for tenant=acme since 05:52 U
 Refusals rose from 2.1 % to 7.4 % of calls for tenant=globex since 05:52 UTC
 Model changed: gpt-x 0 % -> 40 %, gpt-y 100 % -> 60 % since 05:52 UTC
 Response words stood at 148 against 96 in evalset (median, +54 %) since 2026-11-19 05:52 UTC
+Performance decay: score numeric_match fell from 0.391 to 0.222 (mean, -43 %) since 05:45 UTC
 No data from support since 03:15 UTC
 """
 
@@ -23,6 +24,7 @@ LONGEST = 80
 TELLING = 0.01
 """A typical value that moved by less than this share of itself says less than the cells do."""
 
+_ITS_PAST = ("drift", "decay")
 IN_SENTENCE = 2
 """Cells that a sentence names."""
 
@@ -32,7 +34,8 @@ def sentence(finding: Finding, titles: Mapping[str, Signal]) -> str:
     tail = _where(finding) + f" since {clock(finding.since, finding.window.end)}"
     if finding.verdict == "no_data":
         return f"No data from {plain(finding.application)}{tail}"
-    return _what(finding, _declared(finding.signal, titles)) + tail
+    what = _what(finding, _declared(finding.signal, titles))
+    return (f"Performance decay: {what[:1].lower()}{what[1:]}" if finding.comparison == "decay" else what) + tail
 
 
 def until(text: str, since: int, end: int, *, withdrawn: bool) -> str:
@@ -107,7 +110,7 @@ def _what(finding: Finding, signal: Signal | None) -> str:
         if moved:
             return moved
     if reasons.cells:
-        differs = " changed" if finding.comparison == "drift" else f", unlike {plain(phrase(finding.baseline))}"
+        differs = " changed" if finding.comparison in _ITS_PAST else f", unlike {plain(phrase(finding.baseline))}"
         return f"{title}{differs}: " + ", ".join(_cell(cell, title) for cell in _largest(reasons.cells))
     if finding.effect and finding.times_floor > 0:
         return f"{title} changed by {number(finding.times_floor)} times the smallest change that counts"
@@ -131,7 +134,7 @@ def _moved(finding: Finding, signal: Signal | None, title: str, before: float, a
     if finding.comparison == "drift" and finding.baseline.startswith(("seasonal ", "period ")):
         note.append(f"against {plain(phrase(finding.baseline))}")
     aside = f" ({', '.join(note)})" if note else ""
-    if finding.comparison == "drift":
+    if finding.comparison in _ITS_PAST:
         return f"{title} {'rose' if after > before else 'fell'} from {low} to {high}{suffix}{aside}"
     return f"{title} stood at {high} against {low}{suffix} in {plain(phrase(finding.baseline))}{aside}"
 

@@ -19,9 +19,11 @@ from records.window import DAY, HOUR, WINDOW, Code, Window
 Source = Callable[[Slice, int, int], Iterable[Pane]]
 """The stored 5-minute panes of a slice between two times, in order."""
 TRAFFIC = "traffic"
+EPISODE = "5m"
+"""The horizon of findings that follow windows."""
 
 
-def finding_id(application: str, subject: Subject, since: int, horizon: str = "5m") -> str:
+def finding_id(application: str, subject: Subject, since: int, horizon: str = EPISODE) -> str:
     """Derived from what it is about, so that judging twice is judging once."""
     text = "\x1f".join([application, *subject, str(since), horizon])
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -132,7 +134,7 @@ class Episodes:
         return Finding(
             id=finding_id(self.application, subject, since), application=self.application,
             slice={subject.dimension: subject.value} if subject.dimension else {}, signal=subject.signal,
-            baseline=subject.baseline, comparison=calibration.part_of(i)[0].against.comparison, horizon="5m",
+            baseline=subject.baseline, comparison=calibration.part_of(i)[0].against.comparison, horizon=EPISODE,
             window=Span(window.start, end), since=since, n=int(m.now.n[j]), reference_n=int(m.base.cells[j].sum()),
             effect=effect, times_floor=times, p=float(10.0 ** np.nan_to_num(window.log_p[row])),
             evidence=float(window.evidence[row]), threshold=float(window.threshold[row]), verdict=verdict,
@@ -187,7 +189,7 @@ class Episodes:
         subject = Subject("", "", TRAFFIC, "past")
         self.silent = Finding(
             id=finding_id(self.application, subject, window.start), application=self.application, slice={},
-            signal=TRAFFIC, baseline="past", comparison="drift", horizon="5m", window=span, since=window.start, n=0,
+            signal=TRAFFIC, baseline="past", comparison="drift", horizon=EPISODE, window=span, since=window.start, n=0,
             reference_n=course.history.traffic_before(window.start), effect={}, times_floor=0.0, p=1.0, evidence=0.0,
             threshold=0.0, verdict="no_data",
         )  # fmt: skip

@@ -137,6 +137,24 @@ def _moments_t(
 
 
 @np.errstate(divide="ignore", invalid="ignore", over="ignore")
+def worse_means(
+    wobble: Wobble, v: Floats, base: tuple[Floats, Floats, Floats], now: tuple[Floats, Floats, Floats], worse: NDArray[np.int8]
+) -> Floats:
+    """Decades (C,) of Welch's test that means moved the way that harms, wobble added; base, now: mean, variance and number of
+    values; worse as in `window_scores`; v: how much windows repeat their neighbours (detectors.ranks), so that the wobble is
+    known from so many fewer. nan without values, a direction, or healthy windows enough.
+
+    Values vary as much as on the side where they vary more: a share of right answers that falls varies less, and its own
+    variance would make its tail ten times too small where it is to be taken at its word.
+    """
+    mean, variance, n = now
+    known = replace(wobble, windows=np.maximum(wobble.windows / v, 2.0))
+    t, df = _moments_t(known, base, (mean, np.fmax(variance, base[1]), n), np.ones(len(worse), bool))
+    able = (worse != 0) & (wobble.windows >= MINIMUM_WINDOWS)
+    return np.where(able, one_sided(t_decades(t, df), t * worse > 0), np.nan)
+
+
+@np.errstate(divide="ignore", invalid="ignore", over="ignore")
 def window_scores(
     base: Floats,
     now: Floats,

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-Comparison = Literal["skew", "drift", "cohort"]
+Comparison = Literal["skew", "drift", "cohort", "decay"]
 Verdict = Literal["small", "finding", "no_data", "calm", "calibrating", "too_few"]
 
 

@@ -11,7 +11,7 @@ from monitor.config.duration import DAY, HOUR, Duration, format_duration
 from records.timestamps import parse_timestamps
 
 SLICES = ("model", "prompt_version", "prompt_name", "provider", "operation", "finish_reason")
-Comparison = Literal["skew", "drift", "cohort"]
+Comparison = Literal["skew", "drift", "cohort", "decay"]
 REST = "rest"
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from detectors.history import HISTORY
 from detectors.ranks import DAY as DAY_WINDOWS
 from detectors.ranks import near
+from detectors.standing import HORIZON
 from monitor.reading.courses import windows
 from monitor.reading.kept import Kept
 from monitor.store import alerts, findings
@@ -84,7 +85,7 @@ def spoilt(c: Connection, application: str, since: int) -> list[tuple[Finding, i
     marks, found = alerts.excused(c, application), []
     for finding in findings.since(c, application, since):
         mark = marks.get(finding.id)
-        if finding.verdict != "finding" or finding.horizon != "5m" or mark == "false_alarm":
+        if finding.verdict != "finding" or finding.horizon == HORIZON or mark == "false_alarm":
             continue
         until = finding.since if mark == "accepted" else (finding.ended or np.iinfo(np.int64).max)
         found.append((finding, 0 if mark == "accepted" else finding.since, until))

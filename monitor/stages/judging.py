@@ -15,7 +15,8 @@ from detectors.calibration import Calibration, Panes, Slice, Subject, learn, lon
 from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.common_factor import LIVED, Span
 from detectors.course import Budget, Course
-from detectors.episodes import TRAFFIC, Episodes, Source
+from detectors.decay import Decays
+from detectors.episodes import EPISODE, TRAFFIC, Episodes, Source
 from detectors.estimation.statement import NAMES, Days
 from detectors.standing import HORIZON, Standing
 from monitor.stages import learning
@@ -51,6 +52,7 @@ class Judge:
         self.newest = courses.newest_calibration(c, application)
         self.episodes = Episodes(application, state.declaration, self._source(c), self.seasons.reader(c))
         self.standing = Standing(application, state.declaration)
+        self.decays = Decays(application, state.declaration)
         self.days = Days(application)
         self.sick: dict[str, _Stretch] = {}
         self.marks: Mapping[str, Mark] = {}
@@ -82,19 +84,22 @@ class Judge:
         return changed
 
     def stand(self, c: Connection, end: int, budget: Budget) -> list[Finding]:
-        """Once an hour, look again at what is unlike its reference; the hour's panes are stored."""
-        if end % HOUR:
-            return []
-        self.standing.stored = StoredPanes(c, self.application)
-        changed = self.standing.update(self.course, self._source(c, HOUR), end, budget)
-        estimate = estimates.newest(c, self.application) if self.state.config().estimation else None
-        changed += self.days.update(estimate, end, budget, self.marks)
+        """Look at what got worse; once an hour again at what is unlike its reference. The panes are stored."""
+        changed = self.decays.update(self.course, self._source(c), end, budget, self.marks)
+        if self._note(changed) and self.course.calibration is not None:
+            self.course.calibration.rebuild(end, self._healthy)
+        if end % HOUR == 0:
+            self.standing.stored = StoredPanes(c, self.application)
+            changed += self.standing.update(self.course, self._source(c, HOUR), end, budget)
+            estimate = estimates.newest(c, self.application) if self.state.config().estimation else None
+            changed += self.days.update(estimate, end, budget, self.marks)
         findings.put(c, changed)
         return changed
 
     def lasting(self) -> list[Finding]:
         """All findings that are open."""
-        return [*self.episodes.lasting(), *self.standing.open.values(), *self.days.open.values()]
+        beside = (self.decays, self.standing, self.days)
+        return [*self.episodes.lasting(), *(finding for each in beside for finding in each.open.values())]
 
     def rewind(self, c: Connection, start: int, until: int, budget: Budget) -> list[Finding]:
         """Judge the windows from `start` to `until` again, with the calibrations that were in force; findings revised.
@@ -104,7 +109,7 @@ class Judge:
         start = max(start, self.first)
         self.seasons.forget()
         others = budget.comparisons - self.comparisons
-        before = {f.id: f for f in findings.since(c, self.application, start + 1) if f.horizon != HORIZON}
+        before = {f.id: f for f in findings.since(c, self.application, start + 1) if f.horizon == EPISODE}
         again = {at for at, _ in courses.rows(c, self.application, start, until)}
         again |= {key.start for key, _ in panes.sizes(c, self.application, WINDOW, start, until)}
         courses.delete_from(c, self.application, start)
@@ -241,9 +246,10 @@ class Judge:
         if open_findings is None:
             lasting = findings.since(c, self.application, start - HISTORY)
             self.days.restore(lasting)
+            self.decays.restore(self.course, lasting, self.marks)
             of_references = [f for f in lasting if f.ended is None and f.horizon == HORIZON and f.signal not in NAMES]
             self.standing.restore(self.course, of_references)
-            open_findings = [f for f in lasting if f.ended is None and f.horizon != HORIZON]
+            open_findings = [f for f in lasting if f.ended is None and f.horizon == EPISODE]
             self.sick = {f.id: stretch for f in lasting if (stretch := self._stretch(f)) is not None}
             called = [f for f in lasting if f.ended and self.marks.get(f.id) in ("false_alarm", "accepted")]
             known = [(row, f.ended or 0) for f in called if (row := self.course.rows.get(subject_of(f))) is not None]

@@ -19,6 +19,7 @@ TENANT = {"tags.tenant": "acme"}
         (finding(times_floor=3.0), "large_change", "critical"),
         (finding(times_floor=math.inf), "large_change", "critical"),
         (finding(times_floor=math.nan), "change", "warning"),
+        (finding(comparison="decay", times_floor=1.0), "performance_decay", "critical"),
         (finding(signal="error", times_floor=1.1), "error", "critical"),
         (finding(verdict="no_data", times_floor=0.0), "no_data", "critical"),
         (finding(signal="no_data", verdict="no_data", times_floor=0.0), "no_data", "critical"),

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy import linalg, stats
 
 from detectors import two_files
-from detectors.scores import MOMENTS, RANK, SHAPE, g_statistic, window_scores
+from detectors.scores import MOMENTS, RANK, SHAPE, g_statistic, window_scores, worse_means
 from detectors.wobble import WobbleSums, learn_wobble
 
 Floats = NDArray[np.float64]
@@ -118,6 +118,13 @@ def test_without_wobble_an_evaluation_is_judged_by_welch() -> None:
     expected = stats.ttest_ind(after, before, equal_var=False, alternative="less").pvalue
     assert scores.decades[0] == pytest.approx(-np.log10(expected), rel=1e-9)
     assert scores.spoke[0] == MOMENTS
+    wobble, sides = learn_wobble(sums, k), ((mean_b, var_b, n_b), (mean_w, var_w, n_w))
+    falls, rises = (worse_means(wobble, np.ones(1), *sides, np.array([way], np.int8))[0] for way in (-1, 1))
+    assert falls == pytest.approx(-np.log10(expected), rel=1e-9)
+    assert rises == pytest.approx(-np.log10(1 - expected), rel=1e-9)
+    before_is_wider = worse_means(wobble, np.ones(1), (mean_b, 2 * var_w, n_b), sides[1], np.array([-1], np.int8))[0]
+    wider = stats.ttest_ind_from_stats(one[3], (2 * one[4]) ** 0.5, 80, one[0], (2 * one[4]) ** 0.5, 500, False, "less").pvalue
+    assert before_is_wider == pytest.approx(-np.log10(wider), rel=1e-9), "it varies as the side that varies more"
 
 
 def test_the_rank_sum_of_two_files_agrees_with_scipy() -> None:
