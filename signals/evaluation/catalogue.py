@@ -1,4 +1,4 @@
-"""Every score of an answer against the one that was expected, one line each."""
+"""Every score of an answer against the one that was expected, one line each, and all scores by name."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from signals.embedding import CHARACTERS as EMBEDDED
 from signals.evaluation.answers import numeric_match, word_scores
 from signals.evaluation.bleu import bleu
 from signals.evaluation.json_match import json_match
+from signals.evaluation.reference_free import REFERENCE_FREE, Free
 from signals.evaluation.rouge import rouge
 from signals.evaluation.similarity import similarity
 
@@ -56,11 +57,15 @@ CATALOGUE: tuple[Evaluation, ...] = (
     Evaluation("chrf", bleu, package="sacrebleu", extra="evaluation", characters=CHARACTERS),
     Evaluation("similarity", similarity, -1.0, package="wordllama", extra="embeddings", characters=EMBEDDED),
 )
-BY_NAME: dict[str, Evaluation] = {evaluation.name: evaluation for evaluation in CATALOGUE}
+BY_NAME: dict[str, Evaluation | Free] = {
+    **{one.name: one for one in CATALOGUE},
+    **{free.name: free for free in REFERENCE_FREE if not free.declared},
+}
+"""What can be asked for by its name alone."""
 
 
-def known(name: str) -> Evaluation:
-    """The evaluation of that name. ConfigError where there is none, or its package is not installed."""
+def known(name: str) -> Evaluation | Free:
+    """The score of that name. ConfigError where there is none, or its package is not installed."""
     one = BY_NAME.get(name)
     if one is None:
         near = get_close_matches(name, BY_NAME, n=1)

@@ -20,9 +20,10 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from signals.embedding.static import static_words
 from signals.evaluation import score_answers
-from signals.evaluation.catalogue import BY_NAME, CATALOGUE, CHARACTERS
+from signals.evaluation.catalogue import CATALOGUE, CHARACTERS
 from signals.evaluation.rouge import WORDS
 
+BY_NAME = {one.name: one for one in CATALOGUE}
 PAIRS = [
     ("The cat sat on the mat.", "A cat sat on a mat"),
     ("Paris", "paris"),

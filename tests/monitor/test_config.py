@@ -103,8 +103,11 @@ WRONG = {
     ),
     "evaluation": (
         "applications: {a: {evaluations: [token_f1, rouge]}}",
-        "p.yaml:1: applications.a.evaluations[1]: expected one of exact_match, numeric_match, token_f1, json_match, rouge_1, "
-        "rouge_2, rouge_l, bleu, chrf, similarity; did you mean rouge_l, got rouge",
+        "; did you mean rouge_l, got rouge",
+    ),
+    "first evaluation": (
+        "applications: {a: {evaluations: [xyz]}}",
+        "p.yaml:1: applications.a.evaluations[0]: expected one of exact_match, numeric_match, ",
     ),
     "evaluation twice": ("applications: {a: {evaluations: [bleu, bleu]}}", "evaluations: expected each entry once, bleu is"),
     "no evaluation": ("applications: {a: {evaluations: [7]}}", "evaluations[0]: expected the name of a score, or a section"),
