@@ -103,8 +103,8 @@ def stream(before: list[dict[str, Any]], after: list[dict[str, Any]], seed: int)
         yield LogRecord(w + 1, "interactions", "\n".join(lines).encode(), START + 3 * DAY)
 
 
-def run(name: str, seed: int, null: bool) -> Outcome:
-    """One stream through the pipeline, in a store of its own."""
+def run(name: str, seed: int, null: bool, config: str = "") -> Outcome:
+    """One stream through the pipeline, in a store of its own; `config` as in plumbline.yaml."""
     spec = scenarios()[name]
     before, after = ([interaction(row) for row in select(spec[key])] for key in ("reference", "production_after"))
     if spec["expect"] == "no_drift":
@@ -113,7 +113,7 @@ def run(name: str, seed: int, null: bool) -> Outcome:
     store = Store(f"sqlite:///{folder}/scenario.db")
     try:
         store.upgrade()
-        pipeline = Pipeline(store, ConfigSource(parse("", "defaults", {})), Metrics())
+        pipeline = Pipeline(store, ConfigSource(parse(config, "scenario", {})), Metrics())
         records = list(stream(before, before if null else after, seed))
         for i in range(0, len(records), 48):
             pipeline.ingest(records[i : i + 48], START + 3 * DAY)

@@ -28,6 +28,13 @@ def test_the_change_is_found(name: str) -> None:
     check(run(name, 0, False))
 
 
+def test_decay_is_told_within_200_labelled_answers_where_labels_are_what_is_watched() -> None:
+    labels = "applications: {scenario: {slices: [], signals: [scores.numeric_match], evaluations: [numeric_match]}}"
+    outcome = run("gsm8k_decay_6b", 0, False, labels)
+    assert outcome.found and outcome.interactions <= 200, outcome
+    assert outcome.said.startswith("Performance decay: score numeric_match fell from 0.39"), outcome
+
+
 @pytest.mark.parametrize("name", ["agent_null_trials", "pii_leak_wave"])
 def test_reference_rows_against_themselves_raise_nothing(name: str) -> None:
     assert run(name, 0, True).alerts == []
