@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from monitor import logs
 from monitor.store import messages
@@ -11,7 +12,7 @@ from monitor.store.dialect import hold
 from monitor.store.engine import Store
 from records.errors import PlumblineError
 from streams.broker import DEAD_LETTER
-from streams.publisher import Message, Publisher
+from streams.publisher import Message
 
 LOOK_EVERY, AFTER_FAILURE = 0.5, 5.0
 """Seconds between two looks at the outbox, and after the store or Kafka was away."""
@@ -19,10 +20,17 @@ AT_ONCE = 500
 _log = logging.getLogger(__name__)
 
 
+class Sends(Protocol):
+    """Where messages go: Kafka (streams.publisher.Publisher), or the embedded log."""
+
+    def send(self, messages: Sequence[Message]) -> object:
+        """Returns when all are taken. Raises StreamError."""
+
+
 class Announcer:
     """A thread that sends what the store's outbox holds for Kafka: at least once, in the order in which it was decided."""
 
-    def __init__(self, store: Store, publisher: Publisher, failed: Callable[[BaseException], None]):
+    def __init__(self, store: Store, publisher: Sends, failed: Callable[[BaseException], None]):
         self._store, self._publisher, self._failed = store, publisher, failed
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)

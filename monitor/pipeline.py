@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from monitor.config import ConfigSource
+from monitor.evaluator import sampling
 from monitor.metrics import Metrics
 from monitor.stages import counting, joining, keeping, measuring, reading
 from monitor.stages.batch import Batch
@@ -61,8 +62,10 @@ class Pipeline:
             words.put(c, told)
             for segment, added in joining.join(self.state, batch, c).items():
                 batch.panes.setdefault(segment, []).extend(added)
+            asked = sampling.sample(c, self.state.config(), batch.frame, batch.hashes, batch.start, now)
             self._commit(c, batch, now)
         keeping.taken_in(batch)
+        sampling.count(self.metrics, asked)
         counting.count(self.state, batch)
 
     def tick(self, now: int) -> None:

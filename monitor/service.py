@@ -11,7 +11,10 @@ from monitor.api.health import Check
 from monitor.api.intake import Intake
 from monitor.config import Address, ConfigSource
 from monitor.estimating import Estimating
+from monitor.evaluator.evaluator import Evaluator
+from monitor.evaluator.feedback import LogPublisher
 from monitor.intake import Backlog, LetterWriter, LogIntake
+from monitor.messages import Announcer
 from monitor.outbox import Sender
 from monitor.pipeline import Pipeline
 from monitor.running import SENDER_SECONDS, Running, alone, beside_store
@@ -51,8 +54,14 @@ class Service(Running):
         letters = LetterWriter(self.store)
         parts.callback(letters.close)
         self.intake = LogIntake(appender, letters, self.backlog)
+        announcer = Announcer(self.store, LogPublisher(self.intake), self.fail)
+        parts.callback(announcer.stop, SENDER_SECONDS)
+        evaluator = Evaluator(self.store, self.source, self.metrics, self.fail, alone=True)
+        parts.callback(evaluator.stop, SENDER_SECONDS)
         sender.start()
         runner.start()
+        announcer.start()
+        evaluator.start()
         return self.intake
 
     def _drain(self, runner: Runner) -> None:

@@ -347,3 +347,61 @@ messages = Table(
     _bytes("value"),
     sqlite_autoincrement=True,
 )
+
+judgements = Table(
+    "judgements",
+    metadata,
+    _key("application"),
+    _key("judge"),
+    _integer_key("id_hash"),
+    _text("interaction_id"),
+    _integer("start"),
+    _text("stratum"),
+    _integer("golden"),
+    _text("state"),
+    _integer("created_at"),
+    _integer("claimed_until"),
+    _integer("day"),
+    _integer("reserved"),
+    Column("texts", LargeBinary),
+    Column("score", Double),
+    Index(None, "application", "judge", "state", "created_at"),
+    Index(None, "application", "judge", "golden"),
+    Index(None, "created_at"),
+)
+
+judgement_counts = Table(
+    "judgement_counts",
+    metadata,
+    _key("application"),
+    _key("judge"),
+    _integer_key("start"),
+    _key("outcome"),
+    _integer("n"),
+)
+
+judge_spending = Table(
+    "judge_spending",
+    metadata,
+    _key("application"),
+    _key("judge"),
+    _integer_key("day"),
+    _integer("calls"),
+    _integer("reserved"),
+    _integer("spent"),
+)
+
+judge_states = Table("judge_states", metadata, _key("application"), _key("judge"), _integer("paused_until"), _text("why"))
+
+judge_cache = Table("judge_cache", metadata, _key("key"), _integer("at"), _double("score"), _text("label"), Index(None, "at"))
+
+golden_runs = Table(
+    "golden_runs",
+    metadata,
+    _key("application"),
+    _key("judge"),
+    _integer_key("at"),
+    _text("definition"),
+    _integer("done_at"),
+    _bytes("body"),
+)

@@ -1,0 +1,284 @@
+"""One judge at work: what is being called for, and the transaction that writes down what came back and claims what is next.
+
+A call is committed, with its cost reserved, before it is made. Whatever happens to the process then, it is not made again.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import msgspec
+from sqlalchemy import Connection
+
+from monitor.config.judges import Judge
+from monitor.evaluator.breaker import Breaker
+from monitor.evaluator.client import OF_THE_JUDGE, RETRIED, Asked, Client
+from monitor.store import judgements, judges, messages
+from monitor.store.judgements import JUDGED, Claimed, Settled
+from monitor.store.judges import Pause, Spending
+from records.window import DAY
+from signals.evaluation.judging import Texts
+from streams.broker import FEEDBACK
+
+ATTEMPTS = 3
+FIRST_WAIT, LONGEST_WAIT, MARGIN = 0.5, 10.0, 10.0
+"""Seconds before another attempt, doubling; and how long after its last moment a judgement counts as abandoned."""
+AT_LEAST, ROUNDS = 16, 20
+"""Rows looked at in one go, and how often in one transaction: those that need no call are many in a row."""
+ALONE = 2**62
+CACHED = "cached"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A judgement that is being called for: `until` is the claim (wall clock, microseconds), `day` whose budget pays,
+    `reserved` of it in micro-dollars, `attempt` counts from 1, `at` is when the next one is due (seconds), after `failure`."""
+
+    row: Claimed
+    texts: Texts
+    key: bytes
+    until: int
+    day: int
+    reserved: int
+    attempt: int = 1
+    at: float = 0.0
+    failure: str = ""
+
+
+class Final(NamedTuple):
+    """What became of a row, for metrics and whoever else is told; `score` as it counts, after any correction."""
+
+    interaction_id: str
+    outcome: str
+    score: float | None = None
+    label: str = ""
+    reason: str = ""
+    golden: bool = False
+
+
+@dataclass
+class Turn:
+    """What one transaction decided; memory changes once it is committed."""
+
+    calls: list[Task] = field(default_factory=list)
+    again: list[Task] = field(default_factory=list)
+    finals: list[Final] = field(default_factory=list)
+    over: list[int] = field(default_factory=list)
+    cost: int = 0
+    more: bool = False
+
+
+class Standing(NamedTuple):
+    """What the golden set says of a judge now: its scores are withheld, or `shift` is taken off them."""
+
+    held: bool = False
+    shift: float = 0.0
+
+
+class Desk:
+    """One judge of one application, as it is configured. Only the thread of the evaluator comes here."""
+
+    def __init__(self, application: str, judge: Judge):
+        self.application, self.judge, self.definition = application, judge, judge.definition
+        self.client, self.breaker = Client(judge), Breaker()
+        self.busy: dict[int, Task] = {}
+        self.waiting: list[Task] = []
+        self.standing = Standing()
+        self.told = Pause(0, "")
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Application and judge."""
+        return self.application, self.judge.name
+
+    def room(self, now: float, ended: int = 0) -> int:
+        """How many calls may begin at `now` (seconds), when so many have `ended`."""
+        return self.breaker.room(now, len(self.busy) - ended, self.judge.concurrency)
+
+    def turn(self, c: Connection, now: int, finished: Sequence[tuple[Task, Asked]], alone: bool, claiming: bool = True) -> Turn:
+        """One transaction at `now`; run again from the start where it fails. `alone`: nobody else calls for this store, so
+        that whatever is being called for was left by a process that died. Without `claiming` nothing new begins."""
+        turn = Turn()
+        judges.alone(c, *self.name)
+        self._give_up(c, ALONE if alone else now, turn)
+        self._write_down(c, now, finished, turn)
+        self._tell_pause(c)
+        if not claiming:
+            return turn
+        day = now // DAY
+        spent = judges.spending(c, *self.name, day)
+        spent, room = self._begin_again(c, now, day, spent, self.room(now / 1e6, len(finished)), turn)
+        self._claim(c, now, day, spent, room, turn)
+        return turn
+
+    # -- what came back ----------------------------------------------------------------------------------------------
+
+    def _give_up(self, c: Connection, before: int, turn: Turn) -> None:
+        """Nobody knows what became of these calls: they are paid for, and never made again."""
+        mine = self.busy.keys() | {task.row.id_hash for task in self.waiting}
+        lost = [row for row in judgements.abandoned(c, *self.name, before) if row[0] not in mine]
+        judgements.settle(c, *self.name, [Settled(id_hash, until, "interrupted") for id_hash, until, _, _ in lost])
+        for _, _, day, reserved in lost:
+            judges.spend(c, *self.name, day, Spending(0, -reserved, reserved))
+            turn.cost += reserved
+        turn.finals += [Final("", "interrupted")] * len(lost)
+
+    def _write_down(self, c: Connection, now: int, finished: Sequence[tuple[Task, Asked]], turn: Turn) -> None:
+        again = [(task, asked) for task, asked in finished if self._may_try_again(task, asked, now / 1e6)]
+        last = [(task, asked) for task, asked in finished if not self._may_try_again(task, asked, now / 1e6)]
+        ids = judgements.calling(c, *self.name, {task.row.id_hash: task.until for task, _ in again})
+        mine = ids | judgements.settle(c, *self.name, [_settled(task, asked) for task, asked in last])
+        for task, asked in finished:
+            if task.row.id_hash in mine:
+                judges.spend(c, *self.name, task.day, Spending(0, -task.reserved, asked.cost))
+                turn.cost += asked.cost
+        for task, asked in again:
+            if task.row.id_hash in ids:
+                judgements.claim(c, *self.name, [task.row.id_hash], task.until, task.day, [0])
+                turn.again.append(replace(task, reserved=0, at=now / 1e6 + _pause(task, asked), failure=asked.outcome))
+        scores = {t.key: (a.verdict.score or 0.0, a.verdict.label) for t, a in last if a.verdict and a.outcome == JUDGED}
+        judges.cache(c, scores, now)
+        finals = [(t.row, self._final(t.row, a.outcome, a)) for t, a in last if t.row.id_hash in mine]
+        self._publish(c, now, finals, turn)
+
+    def _may_try_again(self, task: Task, asked: Asked, now: float) -> bool:
+        if asked.outcome not in RETRIED or task.attempt >= ATTEMPTS or now < self.breaker.until:
+            return False
+        return (asked.retry_after or 0.0) <= LONGEST_WAIT
+
+    def _final(self, row: Claimed, outcome: str, asked: Asked) -> Final:
+        verdict = asked.verdict
+        if outcome != JUDGED or verdict is None or verdict.score is None:
+            return Final(row.interaction_id, outcome, golden=bool(row.golden))
+        return self._scored(row, JUDGED, verdict.score, verdict.label, verdict.reason)
+
+    def _scored(self, row: Claimed, outcome: str, score: float, label: str, reason: str = "") -> Final:
+        """A score as it counts: 0 to 1, less what the judge moved by."""
+        counts = score if row.golden else min(max(score - self.standing.shift, 0.0), 1.0)
+        return Final(row.interaction_id, outcome, counts, label, reason, bool(row.golden))
+
+    def _publish(self, c: Connection, now: int, finals: Sequence[tuple[Claimed, Final]], turn: Turn) -> None:
+        """Scores become feedback."""
+        turn.finals += [final for _, final in finals]
+        rows = []
+        for _, final in finals:
+            if final.score is not None and not final.golden:
+                feedback = {
+                    "interaction_id": final.interaction_id, "application": self.application, "timestamp": now / 1e6,
+                    "name": self.judge.name, "value": final.score, "source": "judge",
+                }  # fmt: skip
+                rows.append((FEEDBACK, final.interaction_id, msgspec.json.encode(feedback)))
+        messages.put(c, rows)
+
+    def _tell_pause(self, c: Connection) -> None:
+        pause = Pause(int(self.breaker.until * 1e6), self.breaker.why)
+        if pause != self.told:
+            judges.pause(c, *self.name, pause)
+
+    # -- what is next ------------------------------------------------------------------------------------------------
+
+    def _begin_again(self, c: Connection, now: int, day: int, spent: Spending, room: int, turn: Turn) -> tuple[Spending, int]:
+        """Another attempt for what waited for one; what the budget no longer pays, or a pause, ends as it failed."""
+        for task in self.waiting:
+            need = self.client.bound(task.texts)
+            if now / 1e6 < self.breaker.until or _over(self.judge, spent, need):
+                judgements.settle(c, *self.name, [Settled(task.row.id_hash, task.until, task.failure)])
+                turn.over.append(task.row.id_hash)
+                turn.finals.append(Final(task.row.interaction_id, task.failure, golden=bool(task.row.golden)))
+            elif task.at <= now / 1e6 and room and not _full(self.judge, spent, need):
+                spent = self._reserve(c, day, spent, need)
+                judgements.claim(c, *self.name, [task.row.id_hash], task.until, day, [need])
+                turn.calls.append(replace(task, attempt=task.attempt + 1, day=day, reserved=need))
+                turn.over.append(task.row.id_hash)
+                room -= 1
+        return spent, room
+
+    def _reserve(self, c: Connection, day: int, spent: Spending, need: int) -> Spending:
+        judges.spend(c, *self.name, day, Spending(1, need, 0))
+        return Spending(spent.calls + 1, spent.reserved + need, spent.spent)
+
+    def _claim(self, c: Connection, now: int, day: int, spent: Spending, room: int, turn: Turn) -> None:
+        """The oldest that wait: what needs no call has its outcome at once, for the others money is reserved."""
+        until = now + int((ATTEMPTS * (self.judge.timeout / 1e6 + LONGEST_WAIT) + MARGIN) * 1e6)
+        asked = {task.key for task in (*self.busy.values(), *self.waiting, *turn.calls)}
+        for _ in range(ROUNDS if room else 0):
+            rows = judgements.take(c, *self.name, max(room, AT_LEAST))
+            texts = [_texts(row) for row in rows]
+            keys = [text.key(self.definition) for text in texts]
+            known = judges.cached(c, keys)
+            done: list[tuple[Claimed, Final, float | None]] = []
+            begun = len(turn.calls)
+            for row, text, key in zip(rows, texts, keys, strict=True):
+                need = self.client.bound(text)
+                if final := self._without_call(row, known.get(key), spent, need):
+                    done.append((row, final, known.get(key, (None, ""))[0]))
+                elif _full(self.judge, spent, need) or not room:
+                    break
+                elif row.golden or key not in asked:  # the same text is asked about once: the others find its score
+                    asked.add(key)
+                    spent = self._reserve(c, day, spent, need)
+                    judgements.claim(c, *self.name, [row.id_hash], until, day, [need])
+                    turn.calls.append(Task(row, text, key, until, day, need))
+                    room -= 1
+            judgements.settle(c, *self.name, [Settled(row.id_hash, 0, final.outcome, raw) for row, final, raw in done])
+            self._publish(c, now, [(row, final) for row, final, _ in done], turn)
+            turn.more = bool(done)
+            if not room or (not done and len(turn.calls) == begun):
+                return
+
+    def _without_call(self, row: Claimed, known: tuple[float, str] | None, spent: Spending, need: int) -> Final | None:
+        """What becomes of a row for which nobody is to be asked; None where somebody is."""
+        if not row.golden and self.standing.held:
+            return Final(row.interaction_id, "judge_moved")
+        if not row.golden and known is not None:
+            return self._scored(row, CACHED, *known)
+        if _over(self.judge, spent, need):
+            return Final(row.interaction_id, "over_budget", golden=bool(row.golden))
+        return None
+
+    # -- memory ------------------------------------------------------------------------------------------------------
+
+    def committed(self, turn: Turn, finished: Sequence[tuple[Task, Asked]]) -> None:
+        """What the transaction decided holds."""
+        for task, _ in finished:
+            self.busy.pop(task.row.id_hash, None)
+        over = set(turn.over)
+        self.waiting = [task for task in self.waiting if task.row.id_hash not in over] + turn.again
+        self.busy |= {task.row.id_hash: task for task in turn.calls}
+        self.told = Pause(int(self.breaker.until * 1e6), self.breaker.why)
+
+    def heard(self, asked: Asked, now: float) -> None:
+        """A call ended at `now`, seconds."""
+        if asked.outcome in OF_THE_JUDGE:
+            patience = asked.retry_after if asked.retry_after and asked.retry_after > LONGEST_WAIT else None
+            self.breaker.failed(asked.outcome, now, patience)
+        else:
+            self.breaker.worked()
+
+
+def _settled(task: Task, asked: Asked) -> Settled:
+    score = asked.verdict.score if asked.verdict and asked.outcome == JUDGED else None
+    return Settled(task.row.id_hash, task.until, asked.outcome, score)
+
+
+def _texts(row: Claimed) -> Texts:
+    prompt, response, context, answer = row.texts
+    return Texts(prompt, response, tuple(context), answer)
+
+
+def _over(judge: Judge, spent: Spending, need: int) -> bool:
+    """Whether the day's budget does not pay for a call, whatever the calls under way will cost."""
+    return spent.calls + 1 > judge.daily_calls or spent.spent + need > round(judge.daily_cost_usd * 1e6)
+
+
+def _full(judge: Judge, spent: Spending, need: int) -> bool:
+    """Whether it may not pay for it, as much as is reserved."""
+    return spent.spent + spent.reserved + need > round(judge.daily_cost_usd * 1e6)
+
+
+def _pause(task: Task, asked: Asked) -> float:
+    """Seconds until the next attempt."""
+    if asked.retry_after is not None:
+        return asked.retry_after
+    return min(FIRST_WAIT * 2.0 ** (task.attempt - 1) * random.uniform(0.5, 1.5), LONGEST_WAIT)
