@@ -7,7 +7,7 @@ PEERS := $(VENV)/peers
 PORT ?= 4000
 SEED ?= 1
 
-.PHONY: help install demo test test-faults lint bench bench-rates bench-month bench-many bench-peers bench-swaps bench-scenarios screenshots clean
+.PHONY: help install demo test test-faults lint bench bench-rates bench-month bench-many bench-peers bench-swaps bench-scenarios bench-evaluation screenshots clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -15,7 +15,7 @@ help:  ## what can be made
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[embeddings,evaluation,postgresql,test]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[embeddings,evaluation,postgresql,toxicity,test]'
 	touch $@
 
 # NannyML by itself: it wants an older python-dateutil, and half of what it drags in (2.2 GB) it never imports here.
@@ -78,6 +78,9 @@ bench-swaps: install  ## real swaps of models against the number of responses se
 
 bench-scenarios: install  ## real data through the real pipeline
 	$(BIN)/python -m bench.scenarios
+
+bench-evaluation: install  ## scores without a reference: what they tell apart, and what they cost
+	$(BIN)/python -m bench.evaluation
 
 screenshots: install  ## docs/images from a demo
 	./scripts/screenshots

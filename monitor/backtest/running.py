@@ -209,7 +209,8 @@ def _selected(pane: Pane, own: ApplicationConfig) -> Pane:
     """The pane with the counts of the configured signals alone; texts, which explain, stay."""
     if own.signals is None:
         return pane
-    wanted = {*own.signals, *(f"scores.{one.name}" for one in own.evaluations)}
+    scores = (*(one.name for one in own.evaluations), *own.expected.names)
+    wanted = {*own.signals, *(f"scores.{name}" for name in scores)}
     kept = np.array(
         [
             kind == Kind.TEXT or name in wanted or f"{name.partition('.')[0]}.*" in wanted

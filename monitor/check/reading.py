@@ -18,6 +18,7 @@ from records.signal import Signal
 from records.window import WINDOW
 from signals import compute
 from signals.embedding import Embed, Sampled, chosen
+from signals.evaluation.reference_free import NOTHING, Expected
 from streams.panes import fold, group_rows
 
 Slice = tuple[str, str]
@@ -35,14 +36,15 @@ SHOWN = 3
 
 
 class Options(NamedTuple):
-    """What is measured of the rows: mapping of fields, slice dimensions, signals (None: all), costly evaluations; what
-    embeds a sample of them (None: no embeddings)."""
+    """What is measured of the rows: mapping of fields, slice dimensions, signals (None: all), evaluations; what
+    embeds a sample of them (None: no embeddings); what is expected of answers."""
 
     mapping: Mapping[str, str] = {}
     by: Sequence[str] = ()
     signals: Collection[str] | None = None
     evaluations: Collection[str] = ()
     embed: Embed | None = None
+    expected: Expected = NOTHING
 
 
 @dataclass
@@ -108,7 +110,7 @@ class _Reader:
             frame, ids = frame.filter(mine), ids.filter(mine)
         if not len(frame):
             return
-        columns = compute(frame, self.options.signals, self.options.evaluations, self._sampled(ids))
+        columns = compute(frame, self.options.signals, self.options.evaluations, self._sampled(ids), self.options.expected)
         self.file.declared.update(columns.declared)
         self._cluster(columns)
         self._fold(columns if self.texts else replace(columns, text={}), frame, ids)

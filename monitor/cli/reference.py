@@ -50,9 +50,8 @@ def build(name: str, file: str, application: str, config: str | None, mapping: d
     _named(name)
     settings = load(config)
     own = settings.application(application)
-    wanted = Options(
-        mapping, own.slices, own.signals, own.scores, embedder(own.embeddings) if own.embeddings is not None else None
-    )
+    embed = embedder(own.embeddings) if own.embeddings is not None else None
+    wanted = Options(mapping, own.slices, own.signals, own.scores, embed, own.expected)
     shown = Progress()
     try:
         read = read_file(

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, model_validator
 
 from monitor.config.base import Model
+from monitor.config.expected import Format
 from monitor.config.judges import Judge
 from records.errors import ConfigError
 
@@ -39,9 +40,10 @@ class Evaluation(Model):
     """One way of scoring: one of the keys."""
 
     score: Annotated[str, AfterValidator(_known)] | None = Field(
-        default=None, description="a score against the reference answer, by its name"
+        default=None, description="a score by its name: against the reference answer, or without one"
     )
     judge: Judge | None = Field(default=None, description="a model scores a sample; its texts are sent to the model's endpoint")
+    format: Format | None = Field(default=None, description="whether answers have this form")
 
     @model_validator(mode="after")
     def _one(self) -> "Evaluation":
@@ -53,8 +55,8 @@ class Evaluation(Model):
     @property
     def name(self) -> str:
         """What it is called: the signal is `scores.<name>`."""
-        return self.judge.name if self.judge else str(self.score)
+        return self.judge.name if self.judge else "format" if self.format else str(self.score)
 
 
-ALWAYS = tuple(Evaluation.model_construct(score=name) for name in ("exact_match", "numeric_match", "token_f1"))
+ALWAYS = tuple(Evaluation.model_construct(score=name) for name in ("exact_match", "numeric_match", "token_f1", "groundedness"))
 """What needs no package and little time; not validated, which would be slow."""

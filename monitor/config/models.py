@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,9 +26,13 @@ from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero,
 from monitor.config.embedding import Embeddings, embeddings_or_none
 from monitor.config.estimation import Estimation, estimation_or_none
 from monitor.config.evaluations import ALWAYS, Evaluation, by_name
+from monitor.config.expected import Tool, tool_by_name
 from monitor.config.judges import Judge
 from monitor.config.stream import Sasl, Tls, kafka_or_embedded, servers, tls_or_none
 from streams.broker import Broker
+
+if TYPE_CHECKING:
+    from signals.evaluation.reference_free import Expected
 
 WINDOW = 5 * MINUTE
 """Verdicts are reached on windows of this length, microseconds."""
@@ -148,12 +152,24 @@ class ApplicationConfig(Model):
     baselines: Annotated[tuple[Baseline, ...], Unique] = (Baseline(trailing=7 * DAY),)
     signals: Annotated[tuple[Annotated[str, AfterValidator(_signal)], ...] | None, *DEFAULT_OR_LIST] = None
     evaluations: Annotated[tuple[Annotated[Evaluation, BeforeValidator(by_name)], ...], Unique] = ALWAYS
+    tools: Annotated[tuple[Annotated[Tool, BeforeValidator(tool_by_name)], ...], Unique] = Field(
+        default=(), description="what may be called; calls of other tools, or with other arguments, are counted"
+    )
     embeddings: Annotated[Embeddings | None, BeforeValidator(embeddings_or_none)] = None
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """Names of the scores against a reference answer that are asked for."""
+        """Names of the scores that are asked for by their name."""
         return tuple(one.score for one in self.evaluations if one.score)
+
+    @property
+    def expected(self) -> "Expected":
+        """What is declared of answers, as `signals` takes it."""
+        from signals import agent
+        from signals.evaluation.reference_free import Expected
+
+        form = next((one.format.form for one in self.evaluations if one.format), None)
+        return Expected(form, tuple(agent.Tool(tool.name, tool.arguments) for tool in self.tools))
 
     @property
     def judges(self) -> tuple[Judge, ...]:

@@ -67,14 +67,15 @@ def _alike(state: State, application: pl.Series) -> list[NDArray[np.int64]]:
         config = state.application(name)
         alone = name if config.embeddings is not None else ""  # its sample, and what it compares with, are its own
         judges = tuple(judge.name for judge in config.judges)
-        names.setdefault((config.signals, config.scores, judges, alone), []).append(name)
+        names.setdefault((config.signals, config.scores, config.expected, judges, alone), []).append(name)
     return [np.flatnonzero(application.is_in(mine).to_numpy()) for mine in names.values()]
 
 
 def measure(state: State, frame: pl.DataFrame, sample: Sampled | None = None) -> Columns:
     """Signals of a frame whose applications are measured alike, embeddings of the sample alone."""
     config = state.application(frame["application"][0])
-    columns = compute(frame, None if config.signals is None else set(config.signals), sorted(config.scores), sample)
+    enabled = None if config.signals is None else set(config.signals)
+    columns = compute(frame, enabled, sorted(config.scores), sample, config.expected)
     for name in {f"scores.{judge.name}" for judge in config.judges} & columns.numeric.keys():
         apart = score_signal(f"{name.removeprefix('scores.')}.application")  # the score of that name is the judge's alone
         columns.numeric[apart.name], columns.declared[apart.name] = columns.numeric.pop(name), apart

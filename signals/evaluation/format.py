@@ -28,8 +28,12 @@ class Format:
 @lru_cache(maxsize=256)
 def _validator(schema: str) -> Any:
     """ConfigError for what is no schema, refers to elsewhere or has a pattern that linear time does not allow."""
-    from jsonschema_rs import ReferencingError, RegexOptions, ValidationError, validator_for
-
+    try:
+        from jsonschema_rs import ReferencingError, RegexOptions, ValidationError, validator_for
+    except ImportError:
+        raise ConfigError(
+            "json_schema needs a package that is not installed; run pip install 'plumbline[evaluation]'"
+        ) from None
     try:
         return validator_for(msgspec.json.decode(schema), pattern_options=RegexOptions(), offline=True)
     except (ValidationError, ReferencingError, ValueError) as error:

@@ -173,8 +173,9 @@ def support(texts: pl.Series, passages: Passages) -> NDArray[np.int64]:
 
 def share(counts: NDArray[np.int64], of: int) -> NDArray[np.float64]:
     """What was found of a kind (n,), from 0 to 1: `of` is WORDS, PAIRS or NUMBERS; NaN where the text holds none."""
-    found, held = counts[:, of + 1], counts[:, of]
-    return np.divide(found, held, out=np.full(len(counts), np.nan), where=held > 0)
+    out = np.full(len(counts), np.nan)
+    np.divide(counts[:, of + 1], counts[:, of], out=out, where=counts[:, of] > 0)
+    return out
 
 
 def groundedness(counts: NDArray[np.int64]) -> NDArray[np.float64]:

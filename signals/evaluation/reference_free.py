@@ -13,7 +13,6 @@ from signals import agent
 from signals.embedding import Sampled
 from signals.evaluation import grounding, language, relevance, tone
 from signals.evaluation.format import Format, adherence
-from signals.evaluation.packages import require
 
 
 class Expected(NamedTuple):
@@ -101,10 +100,6 @@ class Free:
     extra: str = ""
     declared: bool = False
 
-    def require(self) -> None:
-        """ConfigError where its package is not installed."""
-        require(self.name, self.package, self.extra)
-
 
 REFERENCE_FREE: tuple[Free, ...] = (
     Free("groundedness", _grounding, "answers closer to the words of their passages"),
@@ -134,7 +129,6 @@ def measure(given: Given, evaluations: Collection[str], out: Columns) -> None:
     together: dict[Part, list[str]] = {}
     for free in REFERENCE_FREE:
         if free.name in (given.expected.names if free.declared else evaluations):
-            free.require()
             together.setdefault(free.part, []).append(free.name)
     for part, names in together.items():
         out.numeric.update({f"scores.{name}": values for name, values in part(given, names).items()})

@@ -22,7 +22,7 @@ def test_every_block_passes_config_check(block: str, tmp_path: Path, capsys: pyt
 
 
 def test_all_blocks_are_found() -> None:
-    assert len(BLOCKS) == 8
+    assert len(BLOCKS) == 9
 
 
 def test_every_key_has_its_row() -> None:
