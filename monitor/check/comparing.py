@@ -208,7 +208,9 @@ def _decades(calibration: Calibration, now: Tally, weight: Floats, worse: NDArra
     base, traits, wobble = calibration.base, calibration.traits, calibration.wobble
     cells, counts = base.cells * weight[:, None], now.cells * weight[:, None]
     found = two_files.compare(cells, counts, traits.k, traits.ordered).decades
-    lean = np.where(traits.k > 2, two_files.rank_sum_z(cells, counts), _difference(cells, counts))
+    # of numbers whose reference is constant the second cell is all the rest, above it and below
+    of_two = np.where(traits.numeric, np.nan_to_num(now.mean() - base.mean), _difference(cells, counts))
+    lean = np.where(traits.k > 2, two_files.rank_sum_z(cells, counts), of_two)
     harms = lean * worse > 0
     exact = np.where(traits.k == 2, share_decades(cells, counts), np.inf)
     found = np.fmin(found, exact)

@@ -163,6 +163,7 @@ def test_a_category_of_ever_new_values_is_not_compared(capsys: pytest.CaptureFix
         (["march.jsonl", "--reference", "march.jsonl", "--map", "answer"], "expected FIELD=NAME"),
         (["march.jsonl", "--reference", "march.jsonl", "--map", "response=reply"], "no line has reply"),
         (["march.jsonl", "--reference", "march.jsonl", "--false-alarm-rate", "0"], "is not in the range"),
+        (["march.jsonl", "--reference", "march.jsonl", "--evaluate", "rouge"], "did you mean rouge_l, got rouge"),
         (["march.jsonl"], "Missing option '--reference'"),
     ],
 )
@@ -180,6 +181,20 @@ def test_values_at_the_edges_neither_crash_nor_hide_the_rest(capsys: pytest.Capt
     assert "response.words" in {
         row["signal"] for row in report(capsys, "june.jsonl", "--reference", "march.jsonl", code=1)["comparisons"][:8]
     }
+
+
+def test_answers_are_scored_against_those_expected_by_what_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    known = [{**row, "reference_answer": row["response"]} for row in rows(1, 600)]  # every score is 1, then falls
+    spoilt = [{**row, "response": " ".join(row["response"].split()[::2])} for row in known[:300]]
+    write(Path("march.jsonl"), known)
+    write(Path("june.jsonl"), spoilt)
+    found = report(
+        capsys, "june.jsonl", "--reference", "march.jsonl", "--evaluate", "chrf,rouge_2", "--evaluate", "bleu", code=1
+    )
+    scores = {row["signal"]: row["verdict"] for row in found["comparisons"] if row["signal"].startswith("scores.")}
+    asked = {f"scores.{name}": "finding" for name in ("exact_match", "token_f1", "chrf", "rouge_2", "bleu")}
+    assert {name: verdict for name, verdict in scores.items() if name in asked} == asked
+    assert scores.keys() - asked.keys() == {"scores.numeric_match"}
 
 
 def test_controls_in_names_and_values_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
