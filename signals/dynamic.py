@@ -32,7 +32,7 @@ def declare(name: str) -> Signal:
     prefix, _, rest = name.partition(".")
     if prefix != "scores":
         return tag_signal(rest)
-    free = FREE.get(rest)
+    free = FREE.get(rest.partition(".")[0])  # also where people's scores of that name are counted apart
     return replace(score_signal(rest), rise=free.rise, worse=free.worse) if free else score_signal(rest)
 
 

@@ -36,6 +36,12 @@ def by_name(entry: Any) -> Any:
     raise ValueError("expected the name of a score, or a section with one key")
 
 
+def _rising() -> tuple[str, ...]:
+    from signals.evaluation.reference_free import REFERENCE_FREE
+
+    return tuple(free.name for free in REFERENCE_FREE if free.worse == "up")
+
+
 class Evaluation(Model):
     """One way of scoring: one of the keys."""
 
@@ -50,6 +56,10 @@ class Evaluation(Model):
         keys = type(self).annotations()
         if len(self.model_dump(exclude_none=True)) != 1:
             raise ValueError(f"expected {'exactly one of ' if len(keys) > 1 else ''}{', '.join(keys)}")
+        if self.judge is not None and self.judge.name in _rising():
+            raise ValueError(
+                f"{self.judge.name} is a score of which more is worse, a judge's is worst at 0; name the judge otherwise"
+            )
         return self
 
     @property

@@ -8,8 +8,8 @@ from monitor.stages.batch import Batch
 from monitor.stages.embedding import sampled
 from monitor.state import State
 from records.columns import Columns
-from records.signal import score_signal
 from signals import compute
+from signals.dynamic import declare
 from signals.embedding import Sampled
 from streams.panes import fold as fold_columns
 from streams.panes import group_rows
@@ -77,7 +77,7 @@ def measure(state: State, frame: pl.DataFrame, sample: Sampled | None = None) ->
     enabled = None if config.signals is None else set(config.signals)
     columns = compute(frame, enabled, sorted(config.scores), sample, config.expected)
     for name in {f"scores.{judge.name}" for judge in config.judges} & columns.numeric.keys():
-        apart = score_signal(f"{name.removeprefix('scores.')}.application")  # the score of that name is the judge's alone
+        apart = declare(f"{name}.application")  # the score of that name is the judge's alone
         columns.numeric[apart.name], columns.declared[apart.name] = columns.numeric.pop(name), apart
         del columns.declared[name]
     state.declared.update(columns.declared)

@@ -23,8 +23,9 @@ from monitor.store import feedback as stored
 from monitor.store.feedback import FeedbackKey, JoinedFeedback
 from records.columns import Columns
 from records.pane import EMPTY, Pane, subtract
-from records.signal import PAIRED, score_signal
+from records.signal import PAIRED
 from records.summary.sample import empty_sample
+from signals.dynamic import declare
 from signals.evaluation import score_answers
 from streams.panes import PaneKey, fold, group_rows
 
@@ -180,7 +181,7 @@ def _panes(state: State, application: str, counted: list[_Counted]) -> dict[Pane
     numeric = {name: np.full(len(counted), np.nan) for name in names}
     for i, one in enumerate(counted):
         numeric[one.signal][i] = one.value
-    declared = {name: score_signal(name.removeprefix("scores.")) for name in names}
+    declared = {name: declare(name) for name in names}
     state.declared.update(declared)
     of_rows = {}
     for d, dimension in enumerate(state.application(application).slices):
