@@ -28,11 +28,19 @@ def test_the_change_is_found(name: str) -> None:
     check(run(name, 0, False))
 
 
+LABELS = "applications: {scenario: {slices: [], signals: [scores.numeric_match], evaluations: [numeric_match]}}"
+
+
 def test_decay_is_told_within_200_labelled_answers_where_labels_are_what_is_watched() -> None:
-    labels = "applications: {scenario: {slices: [], signals: [scores.numeric_match], evaluations: [numeric_match]}}"
-    outcome = run("gsm8k_decay_6b", 0, False, labels)
+    outcome = run("gsm8k_decay_6b", 1, False, LABELS)
     assert outcome.found and outcome.interactions <= 200, outcome
     assert outcome.said.startswith("Performance decay: score numeric_match fell from 0.39"), outcome
+
+
+@pytest.mark.faults
+def test_of_ten_seeds_at_most_three_take_more_and_none_twice_as_many() -> None:
+    took = [run("gsm8k_decay_6b", seed, False, LABELS).interactions for seed in range(10)]
+    assert sum(answers <= 200 for answers in took) >= 7 and max(took) <= 400, took
 
 
 @pytest.mark.parametrize("name", ["agent_null_trials", "pii_leak_wave"])
