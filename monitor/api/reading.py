@@ -11,7 +11,7 @@ from alerts.numbers import rfc3339
 from monitor import reading
 from monitor.api.auth import require
 from monitor.config import ConfigSource, format_duration, parse_duration
-from monitor.reading.fields import VERDICTS, alert_fields, comparison_fields, finding_fields, time_field
+from monitor.reading.fields import VERDICTS, alert_fields, comparison_fields, finding_fields, quality_fields, time_field
 from monitor.store import Store, courses, findings, references
 from monitor.store import alerts as stored_alerts
 from records.alert import Mark, State
@@ -32,6 +32,7 @@ def router(store: Store, source: ConfigSource, clock: Callable[[], int]) -> APIR
     routes = APIRouter(prefix="/api", tags=["reading"], dependencies=[Depends(require("read"))])
     _add_totals(routes, store, source, clock)
     _add_verdicts(routes, store, source, clock)
+    _add_quality(routes, store, source, clock)
     _add_comparisons(routes, store, source, clock)
     _add_alerts(routes, store, source, clock)
     return routes
@@ -106,6 +107,30 @@ def _add_verdicts(routes: APIRouter, store: Store, source: ConfigSource, clock: 
         with store.read() as c:
             rows, following = findings.query(c, application, signal, verdict, open, limit, cursor)
         return _items([finding_fields(row) for row in rows], following)
+
+
+def _add_quality(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
+    """How good the answers are, and how sure that is."""
+
+    @routes.get("/quality", summary="Scores: their true mean with its interval, and what it rests on")
+    def quality(
+        application: str,
+        evaluation: Annotated[str | None, Query(description="as `rouge_l`; every score where it is left out")] = None,
+        slice: Annotated[str, Query(description="as tags.tenant:acme; all traffic where it is left out")] = "",
+        horizon: Annotated[str, Query(description="length of the stretches, as 5m, 1h or 1d")] = "1h",
+        since: Annotated[str, Query(description="RFC 3339 or epoch seconds; a day, or 30 horizons, before `until`")] = "",
+        until: Annotated[str, Query(description="RFC 3339 or epoch seconds; the newest window")] = "",
+    ) -> Response:
+        dimension, _, value = slice.partition(":")
+        asked = reading.Scored(application=application, slice=(dimension, value), evaluation=evaluation)
+        step = _parse_horizon(horizon)
+        with store.read() as c:
+            end = _parse(until, "until") if until else courses.judged_through(c, application) or clock()
+            start = _parse(since, "since") if since else end - (DAY if step == WINDOW else 30 * step)
+            if (end - start) // step > MOST_WINDOWS:
+                raise HTTPException(422, f"since: at most {MOST_WINDOWS} horizons before until")
+            found = reading.quality(c, source.current, asked, step, start, end)
+        return _items([quality_fields(one) for one in found])
 
 
 def _add_comparisons(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:

@@ -7,6 +7,7 @@ from monitor.reading.applications import Application, applications
 from monitor.reading.budget import Budget, budget
 from monitor.reading.comparisons import Asked, Explained, comparisons
 from monitor.reading.courses import Course, Wanted, courses, windows
+from monitor.reading.quality import Quality, Scored, lately, quality
 from monitor.reading.stretches import stretches
 from monitor.reading.told import Told, with_notifications
 
@@ -16,12 +17,16 @@ __all__ = [
     "Budget",
     "Course",
     "Explained",
+    "Quality",
+    "Scored",
     "Told",
     "Wanted",
     "applications",
     "budget",
     "comparisons",
     "courses",
+    "lately",
+    "quality",
     "stretches",
     "windows",
     "with_notifications",

@@ -3,7 +3,15 @@
 import msgspec
 from sqlalchemy import Connection
 
-from monitor.store import alerts, counters, positions
+from monitor.store import alerts, counters, feedback, positions
+
+
+class Unmatched(msgspec.Struct, frozen=True, kw_only=True):
+    """Feedback that was not counted: why, how much, and how long after its interaction it came on average, seconds."""
+
+    reason: str
+    n: int
+    age: float
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):
@@ -16,6 +24,7 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     watermark: int | None
     open_alerts: int
+    unmatched: list[Unmatched]
 
 
 def applications(c: Connection) -> list[Application]:
@@ -27,6 +36,9 @@ def applications(c: Connection) -> list[Application]:
     rows = []
     for name, counted in sorted(counters.load(c).items()):
         firing = sum(alert.state == "firing" for alert in alerts.open_(c, name))
-        reached = watermarks.get(name)
-        rows.append(Application(application=name, **counted._asdict(), watermark=reached, open_alerts=firing))
+        lost = [Unmatched(**row._asdict()) for row in feedback.unmatched(c, name)]
+        own = counted._asdict()
+        rows.append(
+            Application(application=name, **own, watermark=watermarks.get(name), open_alerts=firing, unmatched=lost)
+        )  # fmt: skip
     return rows

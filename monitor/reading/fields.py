@@ -5,8 +5,10 @@ from typing import Any
 import msgspec
 
 from alerts.numbers import rfc3339
+from monitor.config.duration import format_duration
 from monitor.reading.budget import Budget
 from monitor.reading.comparisons import Explained
+from monitor.reading.quality import METHODS, Quality
 from monitor.reading.saying import why
 from monitor.reading.told import Told
 from records.finding import Finding
@@ -44,6 +46,27 @@ def comparison_fields(one: Explained, shared: Budget) -> dict[str, Any]:
     fields["past"]["since"], fields["base"]["learned"] = time_field(one.past.since), time_field(one.base.learned)
     told = {"slice": {dimension: value} if dimension else {}, "verdict": VERDICTS[one.verdict], "since": time_field(one.since)}
     return fields | told | {"why": why(one, shared)}
+
+
+def quality_fields(one: Quality) -> dict[str, Any]:
+    """A score as the API shows it: arrays by stretch, and the same of all of them together."""
+    columns: dict[str, list[Any]] = {
+        "estimate": one.value.tolist(),
+        "low": one.low.tolist(),
+        "high": one.high.tolist(),
+        "method": [METHODS[method] for method in one.method.tolist()],
+        "n_labels": one.n_labels.tolist(),
+        "n_judged": one.n_judged.tolist(),
+        "coverage": one.coverage.tolist(),
+    }
+    return {
+        "evaluation": one.evaluation,
+        "slice": {one.dimension: one.value_of} if one.dimension else {},
+        "horizon": format_duration(one.step),
+        "total": {name: values[-1] for name, values in columns.items()},
+        "start": [rfc3339(at) for at in one.start.tolist()],
+        **{name: values[:-1] for name, values in columns.items()},
+    }
 
 
 def alert_fields(row: Told) -> dict[str, Any]:

@@ -22,6 +22,7 @@ CONTRACT = {
     "/v1/feedback": {"post"},
     "/api/applications": {"get"},
     "/api/windows": {"get"},
+    "/api/quality": {"get"},
     "/api/findings": {"get"},
     "/api/alerts": {"get"},
     "/api/alerts/{id}/mark": {"post"},

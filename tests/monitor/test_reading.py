@@ -54,7 +54,7 @@ def shape(value: Any) -> Any:
 
 
 def test_all_examples_are_found() -> None:
-    assert len(CONSOLE) == 8
+    assert len(CONSOLE) == 9
 
 
 @pytest.mark.parametrize(("command", "shown"), CONSOLE, ids=[command[-40:] for command, _ in CONSOLE])
