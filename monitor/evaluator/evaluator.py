@@ -86,7 +86,7 @@ class Evaluator:
             self.woken.wait(LOOK_EVERY)
             self.woken.clear()
             try:
-                for desk, finished in self._collected():
+                for desk, finished in self._collected(now_us()):
                     self._turn(desk, None, now_us(), finished)
             except StoreError:
                 return
@@ -94,7 +94,7 @@ class Evaluator:
     def step(self, now: int) -> bool:
         """Write down what came back and call for what is next, at `now` (wall clock, microseconds); whether there is more."""
         self._heed_config()
-        back = dict(self._collected())
+        back = dict(self._collected(now))
         more = False
         for desk, callers in self._all():
             finished = back.get(desk, [])
@@ -110,7 +110,7 @@ class Evaluator:
         """Judges as configured, and those that finish what they are at."""
         return [*self._desks.values(), *((desk, None) for desk in self._leaving)]
 
-    def _collected(self) -> list[tuple[Desk, list[tuple[Task, Asked]]]]:
+    def _collected(self, now: int) -> list[tuple[Desk, list[tuple[Task, Asked]]]]:
         """The calls that ended since the last look, by desk."""
         found: dict[Desk, list[tuple[Task, Asked]]] = {}
         while True:
@@ -120,7 +120,7 @@ class Evaluator:
                 return list(found.items())
             if isinstance(asked, BaseException):
                 raise asked
-            desk.heard(asked, time.time())
+            desk.heard(asked, now / 1e6)
             found.setdefault(desk, []).append((task, asked))
 
     def _due(self, desk: Desk, now: int) -> bool:
