@@ -93,6 +93,11 @@ class Board(Collector):
         with self._lock:
             self._rows[application] = fresh
 
+    def has(self, application: str) -> bool:
+        """Whether its series were ever told, be it that there are none."""
+        with self._lock:
+            return application in self._rows
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """For the registry."""
         family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
@@ -126,7 +131,7 @@ class Metrics:
         where = ("application", "slice", "signal", "baseline")
         self.effect = Board("plumbline_effect", "Effect size by measure.", (*where, "measure"))
         self.evidence = Board("plumbline_evidence_ratio", "Evidence over its threshold; 1 is an alarm.", where)
-        self.score = Board("plumbline_score", "Mean evaluation score.", ("application", "slice", "evaluation"))
+        self.score = Board("plumbline_score", "Estimated mean of a score, last day.", ("application", "slice", "evaluation"))
         self.alerts = Board("plumbline_alerts", "Alerts.", ("application", "severity", "state"))
         reasons = ("application", "reason")
         self.unmatched_age = Histogram("plumbline_unmatched_feedback_age_seconds", "How late it came.", reasons, AGE_BUCKETS)

@@ -86,6 +86,8 @@ class Verdicts:
             messages.put(c, [(FINDINGS, f.id, msgspec.json.encode(finding_fields(f))) for f in changed])
         alerting.raise_alerts(self.state, c, application, judge.lasting(), changed, end, now / 1e6)
         counting.show(self.state, judge)
+        if end % HOUR == 0 or not self.state.metrics.score.has(application):
+            counting.show_scores(self.state, c, judge, end)
 
     def _judge_again(self, c: Connection, judge: Judge, start: int) -> list[Finding]:
         """Where late data changed judged windows, judge from there on again. Those that closed, but are not judged yet, will be

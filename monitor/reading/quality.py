@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from detectors.arrays import divide
 from detectors.calibration import ALL, Slice
 from detectors.prediction_powered import Estimates, Scores, Sums, estimate, mean_interval
 from detectors.prediction_powered import Method as Rests
 from monitor.config.models import Config
 from monitor.reading.stretches import merged
+from monitor.store import judgements
 from records.pane import HIGH, LOW, SQUARE, TOTAL, Pane, merge_all
 from records.signal import PAIRED, is_paired
 from records.window import DAY, HOUR, WINDOW
@@ -35,7 +37,7 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     the other arrays (S + 1,) is of all of them together. `low` to `high` holds the true mean with 95 %.
 
     `method` indexes METHODS; n_labels: people's scores; n_judged: scores of the judge, or of any other kind; coverage:
-    n_judged of the interactions.
+    n_judged of the judge's sample where all traffic has one, else of the interactions.
     """
 
     evaluation: str
@@ -64,7 +66,7 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 def quality(c: Connection, config: Config, asked: Scored, step: int, since: int, until: int) -> list[Quality]:
     """The scores, by name, over the whole stretches of `step` in [since, until)."""
     start, end = -(-since // step) * step, until // step * step
-    return _scored(config, asked, step, list(merged(c, asked.application, asked.slice, step, start, end)))
+    return _scored(c, config, asked, step, list(merged(c, asked.application, asked.slice, step, start, end)), end)
 
 
 def lately(c: Connection, config: Config, asked: Scored, until: int) -> list[Quality]:
@@ -73,10 +75,12 @@ def lately(c: Connection, config: Config, asked: Scored, until: int) -> list[Qua
     held = list(merged(c, asked.application, asked.slice, HOUR, hours - DAY, hours))
     rest = merge_all(pane for _, pane in merged(c, asked.application, asked.slice, WINDOW, hours, until))
     held += [(hours, rest)] if rest.names else []
-    return _scored(config, asked, HOUR, held)
+    return _scored(c, config, asked, HOUR, held, until)
 
 
-def _scored(config: Config, asked: Scored, step: int, held: Sequence[tuple[int, Pane]]) -> list[Quality]:
+def _scored(
+    c: Connection, config: Config, asked: Scored, step: int, held: Sequence[tuple[int, Pane]], until: int
+) -> list[Quality]:
     panes = [pane for _, pane in held]
     names = {name for pane in panes for name in pane.names if name.startswith(_SCORES) and not is_paired(name)}
     judges = {f"{_SCORES}{judge.name}" for judge in config.application(asked.application).judges}
@@ -85,14 +89,34 @@ def _scored(config: Config, asked: Scored, step: int, held: Sequence[tuple[int, 
     if asked.evaluation is not None:
         wanted &= {f"{_SCORES}{asked.evaluation}"}
     start = np.array([at for at, _ in held], np.int64)
-    n = np.array([pane.n for pane in panes] + [sum(pane.n for pane in panes)], np.float64)
-    made = (_quality(asked, name, step, start, panes, n, name in judges) for name in sorted(wanted))
-    return [one for one in made if one is not None]
+    seen = np.array([pane.n for pane in panes], np.float64)
+    found = []
+    for name in sorted(wanted):
+        sampled = _sampled(c, asked, name.removeprefix(_SCORES), start, step, until) if name in judges else None
+        made = _quality(asked, name, step, start, panes, seen if sampled is None else sampled, name in judges)
+        found += [] if made is None else [made]
+    return found
+
+
+def _sampled(c: Connection, asked: Scored, judge: str, start: NDArray[np.int64], step: int, until: int) -> Floats | None:
+    """How many of all traffic the judge was to score in each stretch (S,); None where nobody counts that."""
+    if asked.slice != ALL or not len(start):
+        return None
+    counted = judgements.counts(c, asked.application, judge, int(start[0]), until)
+    if not counted:
+        return None
+    out = np.zeros(len(start))
+    for at, outcomes in counted.items():
+        place = np.searchsorted(start, at, side="right") - 1
+        out[place] += outcomes.get(judgements.SAMPLED, 0) if at < start[place] + step else 0
+    return out
 
 
 def _quality(
-    asked: Scored, name: str, step: int, start: NDArray[np.int64], panes: Sequence[Pane], n: Floats, judged: bool
+    asked: Scored, name: str, step: int, start: NDArray[np.int64], panes: Sequence[Pane], seen: Floats, judged: bool
 ) -> Quality | None:
+    """`seen` (S,): of how many it would be with nothing missing."""
+    n = np.append(seen, seen.sum())
     scores = _sums(panes, name)
     labels = _sums(panes, name + LABELS) if judged else nothing(len(n))
     if judged:
@@ -110,7 +134,7 @@ def _quality(
         evaluation=name.removeprefix(_SCORES), dimension=asked.slice[0], value_of=asked.slice[1], step=step, judged=judged,
         start=start[kept[:-1]], value=found.value[kept], low=found.low[kept], high=found.high[kept], method=found.method[kept],
         n_labels=labels.n[kept].astype(np.int64), n_judged=scores.n[kept].astype(np.int64),
-        coverage=np.minimum(scores.n[kept] / np.maximum(n[kept], 1), 1.0),
+        coverage=np.minimum(divide(scores.n[kept], n[kept]), 1.0),
     )  # fmt: skip
 
 

@@ -2,7 +2,10 @@
 
 import numpy as np
 import polars as pl
+from sqlalchemy import Connection
 
+from detectors.calibration import ALL
+from monitor.reading.quality import Scored, lately
 from monitor.stages.batch import Batch
 from monitor.stages.judging import Judge
 from monitor.state import State
@@ -42,7 +45,7 @@ def show(state: State, judge: Judge) -> None:
     if window is None or calibration is None or window.start + WINDOW < state.judged[application]:
         return
     open_rows = set(judge.episodes.open)
-    effects, evidence, scores = [], [], []
+    effects, evidence = [], []
     for row in calibration.index.tolist():
         subject = judge.course.registry[row]
         if subject.dimension and row not in open_rows:
@@ -55,9 +58,17 @@ def show(state: State, judge: Judge) -> None:
             ({**labels, "measure": means}, float(window.smd[row])),
         ]
         evidence.append((labels, float(window.evidence[row] / window.threshold[row])))
-        if subject.signal.startswith("scores."):
-            name = subject.signal.removeprefix("scores.")
-            scores.append(({"application": application, "slice": where, "evaluation": name}, float(window.value[row])))
     state.metrics.effect.replace(application, [(labels, value) for labels, value in effects if value == value])
     state.metrics.evidence.replace(application, [(labels, value) for labels, value in evidence if value == value])
-    state.metrics.score.replace(application, [(labels, value) for labels, value in scores if value == value])
+
+
+def show_scores(state: State, c: Connection, judge: Judge, end: int) -> None:
+    """Replace an application's gauges of scores: what the day before `end` says of their true means, of all traffic and of the
+    slices where a score has an open finding."""
+    application, rows = judge.application, []
+    told = (next(iter(finding.slice.items()), ALL) for finding in judge.lasting() if finding.signal.startswith("scores."))
+    for where in sorted({ALL, *told}):
+        for one in lately(c, state.config(), Scored(application=application, slice=where), end):
+            labels = {"slice": f"{where[0]}={where[1]}" if where[0] else "all", "evaluation": one.evaluation}
+            rows.append((labels, float(one.value[-1])))
+    state.metrics.score.replace(application, rows)
