@@ -131,5 +131,6 @@ class Decays:
 def _judged(calibration: Calibration) -> NDArray[np.int64]:
     """Comparisons (M,) of scores that may get worse, beside a baseline that stands still or trails."""
     parts, traits = calibration.parts, calibration.traits
-    still = np.repeat([part.against.kind in _STILL for part in parts], [len(part.index) for part in parts])
+    stands = np.array([part.against.kind in _STILL for part in parts], bool)
+    still = np.repeat(stands, [len(part.index) for part in parts])
     return np.flatnonzero(traits.evaluation & traits.numeric & (traits.worse != 0) & still)
