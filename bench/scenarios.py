@@ -109,12 +109,19 @@ def run(name: str, seed: int, null: bool, config: str = "") -> Outcome:
     before, after = ([interaction(row) for row in select(spec[key])] for key in ("reference", "production_after"))
     if spec["expect"] == "no_drift":
         before = after = before + after
+    return play(name, before, before if null else after, seed, null, config)
+
+
+def play(
+    name: str, before: list[dict[str, Any]], after: list[dict[str, Any]], seed: int, null: bool = False, config: str = ""
+) -> Outcome:
+    """The same of rows that are handed in."""
     folder = Path(tempfile.mkdtemp(prefix="plumbline-"))
     store = Store(f"sqlite:///{folder}/scenario.db")
     try:
         store.upgrade()
         pipeline = Pipeline(store, ConfigSource(parse(config, "scenario", {})), Metrics())
-        records = list(stream(before, before if null else after, seed))
+        records = list(stream(before, after, seed))
         for i in range(0, len(records), 48):
             pipeline.ingest(records[i : i + 48], START + 3 * DAY)
         pipeline.tick(START + 3 * DAY)
