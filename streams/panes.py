@@ -285,7 +285,7 @@ def _pane(
         sample.slices,
         sample.keys[:, held] if len(sample.ids) else empty_sample(len(held)).keys,
     )
-    resolution = np.array([c.resolution for c in mine])
+    resolution = np.array([c.resolution for c in mine], np.float64)
     return Pane(n, tuple(c.name for c in mine), kinds, resolution, moments[held], counts, labels, sample)
 
 

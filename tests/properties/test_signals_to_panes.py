@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from records.interaction import INTERACTION_SCHEMA
 from records.pane import EMPTY, Pane, merge
-from records.pane_codec import encode_pane
+from records.pane_codec import decode_pane, encode_pane
 from signals import compute
 from streams.panes import PaneKey, fold, group_rows
 
@@ -79,3 +80,13 @@ def test_batches_cut_anywhere_give_the_panes_of_one_batch(
     assert parts.keys() == whole.keys()
     for key, pane in whole.items():
         assert encode_pane(parts[key]) == encode_pane(pane), key
+
+
+@pytest.mark.parametrize("enabled", [["output_tokens"], ["output_tokens", "duration"]])
+def test_a_stored_pane_reads_the_same_also_where_all_its_signals_have_whole_steps(enabled: list[str]) -> None:
+    rows = [{"id": "a", "application": "support", "timestamp": 0, "output_tokens": 7, "duration": 0.25}]
+    frame = pl.DataFrame([{name: row.get(name) for name in INTERACTION_SCHEMA} for row in rows], INTERACTION_SCHEMA)
+    grouping = group_rows(frame["application"], frame["timestamp"].to_numpy(), {})
+    (pane,) = fold(compute(frame, enabled), grouping, frame["id"], {})
+    again = decode_pane(encode_pane(pane))
+    assert again.resolution.tolist() == pane.resolution.tolist() == [{"output_tokens": 1.0}.get(n, 1e-3) for n in pane.names]
