@@ -23,6 +23,7 @@ from sqlalchemy import Connection
 
 from monitor import logs, troubles
 from monitor.config import ConfigSource
+from monitor.evaluator import sampling
 from monitor.metrics import Metrics
 from monitor.pipeline import COUNTED
 from monitor.stages import counting, joining, keeping, reading
@@ -57,7 +58,8 @@ class Partitions:
     """What streams.worker drives, from one thread (streams.places.Consumer).
 
     `owner` names this process; `publish` sends refused lines to where people look for them, and returns once they are
-    there; `stopping` ends waiting for a store that is away, with StoreError.
+    there; `stopping` ends waiting for a store that is away, with StoreError. `samples`: what judges are to score is
+    written here, since the evaluator of this process has no consumer of its own.
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class Partitions:
         owner: str,
         publish: Callable[[Sequence[DeadLetter]], None],
         stopping: Callable[[], bool],
+        samples: bool = False,
     ):
         self._store, self._config, self._metrics, self._owner = store, config, metrics, owner
-        self._publish, self._stopping = publish, stopping
+        self._publish, self._stopping, self._samples = publish, stopping, samples
         self.state = State(store, lambda: config.current, metrics, write=self._retry)
         self.wording = Wording(self.state.application)
         self.owned: dict[Place, Partition] = {}
+        self._asked: list[dict[tuple[str, str], int]] = []
 
     def _retry(self, work: Callable[[Connection], T]) -> T:
         return self._store.retry(work, self._stopping)
@@ -208,6 +212,8 @@ class Partitions:
             for batch in batches:
                 batch.partition.next_offset = -1  # it remembers ids that were not committed: read it back when it is assigned
             raise
+        for asked in self._asked if kept else ():
+            sampling.count(self._metrics, asked)
         for batch, open_ in kept:
             keeping.taken_in(batch)
             batch.partition.open = open_
@@ -253,8 +259,12 @@ class Partitions:
         self._add_late(c, batches, added, closed)
         kept = [Kept(batch, self._open(c, batch, panes, closed)) for batch, panes in zip(batches, added, strict=True)]
         totals: dict[str, list[Counters]] = {}
+        self._asked = []
         for batch in batches:
             keeping.keep(self.state, c, batch)
+            if self._samples:
+                accepted_at = int(batch.accepted_at.max())
+                self._asked += [sampling.sample(c, self._config.current, batch.frame, batch.hashes, batch.start, accepted_at)]
             for name, more in keeping.counted(batch).items():
                 totals.setdefault(name, []).append(more)
         for name, parts in sorted(totals.items()):

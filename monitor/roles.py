@@ -1,4 +1,5 @@
-"""The roles of a deployment on Kafka: `api` captures and shows, `worker` takes in and judges; `serve` is both."""
+"""The roles of a deployment on Kafka: `api` captures and shows, `worker` takes in and judges, `evaluator` has models judge a
+sample; `serve` is all of them."""
 
 import logging
 import os
@@ -16,6 +17,8 @@ from monitor.api.health import Check
 from monitor.api.intake import Intake
 from monitor.config import Address, ConfigSource
 from monitor.estimating import Estimating
+from monitor.evaluator.consuming import GROUP, Consuming
+from monitor.evaluator.evaluator import Evaluator
 from monitor.intake import LetterWriter
 from monitor.intake_kafka import KafkaIntake
 from monitor.judging import Judging
@@ -26,13 +29,13 @@ from monitor.running import SENDER_SECONDS, Running, alone, beside_store
 from monitor.store import positions
 from monitor.store.dead_letters import DeadLetter
 from records.errors import ConfigError, StoreError, StreamError
-from streams.broker import Broker
+from streams.broker import INTERACTIONS, Broker
 from streams.places import Place
 from streams.publisher import Publisher
 from streams.topics import describe
-from streams.worker import Worker
+from streams.worker import Group, Worker
 
-API, WORKER = "api", "worker"
+API, WORKER, EVALUATOR = "api", "worker", "evaluator"
 STOP_SECONDS = 1.5
 """How long a stop may take to finish a transaction; what it leaves is taken in again by whoever comes next."""
 AGAIN = 1.0
@@ -46,7 +49,7 @@ class Roles(Running):
     def __init__(self, source: ConfigSource, roles: Collection[str], listen: Address | None = None):
         config = source.current
         super().__init__(source, listen or (config.listen if API in roles else config.listen_worker))
-        self._roles = roles
+        self._roles = frozenset(roles)
         self._broker = _broker(config.broker(), config.stream)
         self._stopping = threading.Event()
 
@@ -62,6 +65,12 @@ class Roles(Running):
         sender.start()
         self._publisher = Publisher(self._broker, published=self._published)
         parts.callback(self._publisher.close)
+        if self._roles != {API}:
+            announcer = Announcer(self.store, self._publisher, self.fail)
+            parts.callback(announcer.stop, STOP_SECONDS)
+            announcer.start()
+        if EVALUATOR in self._roles:
+            self._open_evaluator(parts)
         if WORKER in self._roles:
             self._open_worker(parts)
         return self._open_intake(parts) if API in self._roles else None
@@ -80,10 +89,8 @@ class Roles(Running):
     def _open_worker(self, parts: ExitStack) -> None:
         owner = f"{socket.gethostname()}:{os.getpid()}"
         self._partitions = Partitions(
-            self.store, self.source, self.metrics, owner, self._publish_refused, self._stopping.is_set
+            self.store, self.source, self.metrics, owner, self._publish_refused, self._stopping.is_set, EVALUATOR in self._roles
         )
-        announcer = Announcer(self.store, self._publisher, self.fail)
-        parts.callback(announcer.stop, STOP_SECONDS)
         estimating = Estimating(self.store, self.source, self.metrics)
         parts.callback(estimating.stop, STOP_SECONDS)
         estimating.start()
@@ -92,9 +99,21 @@ class Roles(Running):
         self.worker = Worker(self._broker, self._partitions, self._topic_ids, self._worker_failed)
         parts.callback(self.worker.stop, STOP_SECONDS)
         parts.callback(self._stopping.set)
-        announcer.start()
         judging.start()
         self.worker.start()
+
+    def _open_evaluator(self, parts: ExitStack) -> None:
+        """Beside a worker the sample comes with what that takes in; alone it has a consumer group of its own."""
+        evaluator = Evaluator(self.store, self.source, self.metrics, self.fail)
+        parts.callback(evaluator.stop, STOP_SECONDS)
+        if WORKER not in self._roles:
+            consuming = Consuming(self.store, self.source, self.metrics, self._stopping.is_set, evaluator.wake)
+            group = Group(GROUP, (INTERACTIONS,))
+            self.worker = Worker(self._broker, consuming, self._topic_ids, self._worker_failed, group=group)
+            parts.callback(self.worker.stop, STOP_SECONDS)
+            parts.callback(self._stopping.set)
+            self.worker.start()
+        evaluator.start()
 
     def _worker_failed(self, error: BaseException) -> None:
         if not self._stopping.is_set():
@@ -124,7 +143,7 @@ class Roles(Running):
         checks: dict[str, Check] = {"store": self.store_problem, "parts": self.part_problem, "partitions": self._stalled}
         if API in self._roles:
             checks["spool"] = self.intake.problem
-        if WORKER in self._roles:
+        if self._roles != {API}:
             checks["stream"] = self.worker.problem
         return checks
 

@@ -41,6 +41,14 @@ class Limits:
     topics: float = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A consumer group by its name, and the topics that it takes in."""
+
+    name: str = GROUP
+    topics: tuple[str, ...] = (INTERACTIONS, FEEDBACK)
+
+
 class Worker:
     """Runs in a thread of its own, with its own event loop, until `stop`.
 
@@ -54,9 +62,10 @@ class Worker:
         topic_ids: Callable[[], Mapping[str, str]],
         failed: Callable[[BaseException], None],
         limits: Limits | None = None,
+        group: Group | None = None,
     ):
         self._broker, self._consumer, self._topic_ids, self._failed = broker, consumer, topic_ids, failed
-        self._limits = limits or Limits()
+        self._limits, self._group = limits or Limits(), group or Group()
         self._counting = ThreadPoolExecutor(1, "counting")
         self._stop = threading.Event()
         self._assigned, self._heard = False, 0
@@ -88,7 +97,7 @@ class Worker:
     async def _live(self) -> None:
         """Faust's app, and a new one where everything has to be assigned anew."""
         while not self._stop.is_set():
-            life = _Life(self._broker, self._consumer, self._topic_ids, self._counting, self._limits)
+            life = _Life(self._broker, self._consumer, self._topic_ids, self._counting, self._limits, self._group)
             try:
                 await life.app.start()
                 await self._watch(life)
@@ -120,11 +129,12 @@ class _Life:
         topic_ids: Callable[[], Mapping[str, str]],
         counting: ThreadPoolExecutor,
         limits: Limits,
+        group: Group,
     ):
         self._consumer, self._topic_ids, self._counting, self._limits = consumer, topic_ids, counting, limits
-        self.app = _app(broker)
+        self.app = _app(broker, group.name)
         install(self.app, self._begin)
-        topic = self.app.topic(INTERACTIONS, FEEDBACK, schema=BatchSchema())
+        topic = self.app.topic(*group.topics, schema=BatchSchema())
         self.app.agent(topic, name="taking-in")(self._take)
         self.app.on_rebalance_complete.connect(self._rebalanced)
         self.assigned, self.anew = False, asyncio.Event()
@@ -276,7 +286,7 @@ def _aside(work: Callable[[], T]) -> "asyncio.Future[T]":
     return asyncio.wrap_future(future)
 
 
-def _app(broker: Broker) -> faust.App:
+def _app(broker: Broker, group: str) -> faust.App:
     context = broker.ssl_context()
     options: dict[str, Any] = {}
     if broker.sasl is not None:
@@ -286,12 +296,12 @@ def _app(broker: Broker) -> faust.App:
     elif context is not None:
         options["broker_credentials"] = faust.SSLCredentials(context)
     return faust.App(
-        GROUP, broker=";".join(f"kafka://{server}" for server in broker.servers), value_serializer="raw", store="memory://",
+        group, broker=";".join(f"kafka://{server}" for server in broker.servers), value_serializer="raw", store="memory://",
         web_enabled=False, topic_allow_declare=False, topic_disable_leader=True, stream_wait_empty=False,
         stream_buffer_maxsize=16, consumer_auto_offset_reset="earliest", consumer_max_fetch_size=4 << 20,
         consumer_metadata_max_age_ms=10_000, broker_session_timeout=15, broker_heartbeat_interval=3,
         broker_request_timeout=40, broker_rebalance_timeout=30, broker_max_poll_records=None,
-        agent_supervisor="mode.CrashingSupervisor", datadir=f"{gettempdir()}/plumbline-worker", **options,
+        agent_supervisor="mode.CrashingSupervisor", datadir=f"{gettempdir()}/{group}", **options,
     )  # fmt: skip
 
 

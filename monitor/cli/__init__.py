@@ -17,6 +17,7 @@ COMMANDS = {
     "serve": "capture, evaluation, alerts and the page in one process",
     "api": "capture into Kafka, and the page",
     "worker": "take the stream in from Kafka, judge it, deliver alerts",
+    "evaluator": "have models judge a sample of what comes from Kafka",
     "check": "compare two files once, without a service",
     "backtest": "what another configuration would have raised on the stored history",
     "replay": "send recorded interactions into a running service",

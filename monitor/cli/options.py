@@ -56,7 +56,7 @@ def names(context: Any, option: Any, values: tuple[str, ...]) -> tuple[str, ...]
 
 
 def run_role(config: str | None, listen: str | None, roles: tuple[str, ...]) -> int:
-    """Serve until a signal ends it; the exit code. Both roles on an embedded stream are the embedded service."""
+    """Serve until a signal ends it; the exit code. All roles on an embedded stream are the embedded service."""
     from monitor.config import ConfigSource
     from monitor.config.base import parse_address
     from monitor.running import obey_signals
@@ -66,7 +66,7 @@ def run_role(config: str | None, listen: str | None, roles: tuple[str, ...]) -> 
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--listen") from None
     source = ConfigSource.open(config)
-    if len(roles) == 2 and source.current.broker() is None:
+    if len(roles) > 1 and source.current.broker() is None:
         from monitor.service import Service
 
         running: Running = Service(source, address)

@@ -18,4 +18,4 @@ def command(config: str | None, listen: str | None) -> int:
     Example:
       plumbline serve -c plumbline.yaml
     """
-    return run_role(config, listen, ("api", "worker"))
+    return run_role(config, listen, ("api", "worker", "evaluator"))

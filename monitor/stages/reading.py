@@ -48,17 +48,23 @@ def _refuse_old(state: State, batch: Batch, lines: list[bytes], rows: "np.ndarra
 def deduplicate(state: State, batch: Batch) -> None:
     """Keep the first of each (application, id), also across batches and restarts."""
     application = batch.frame["application"]
-    ids = hash_column(batch.frame["id"])
-    batch.hashes = np.zeros(len(ids), np.uint64)
-    for name in application.unique().to_list():
-        mine = (application == name).to_numpy()
-        batch.hashes[mine] = interaction_hash(name, ids[mine])
+    batch.hashes = hashes_of(batch.frame)
     accepted = batch.accepted_at[batch.record]
     new = batch.partition.recent.unseen(batch.hashes, accepted)
     again = application.filter(pl.Series(~new)).value_counts()
     batch.duplicates = dict(again.iter_rows())
     batch.keep(new)
     batch.partition.recent.add(batch.hashes, accepted[new])
+
+
+def hashes_of(frame: pl.DataFrame) -> "np.ndarray[tuple[int], np.dtype[np.uint64]]":
+    """Hashes (n,) of interactions: of (application, id)."""
+    application, ids = frame["application"], hash_column(frame["id"])
+    hashes = np.zeros(len(ids), np.uint64)
+    for name in application.unique().to_list():
+        mine = (application == name).to_numpy()
+        hashes[mine] = interaction_hash(name, ids[mine])
+    return hashes
 
 
 def follow_time(state: State, batch: Batch) -> None:

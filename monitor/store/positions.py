@@ -50,9 +50,16 @@ def get(c: Connection, topic: str, partition: int) -> Position | None:
     return _read(row) if row else None
 
 
+def of_group(group: str, topic: str) -> str:
+    """The topic under which a consumer group beside those who count keeps its positions: no name that Kafka allows."""
+    return f"{group}/{topic}"
+
+
 def all_(c: Connection) -> dict[tuple[str, int], Position]:
-    """Every position, by topic and partition."""
-    rows = c.execute(select(positions).order_by(positions.c.topic, positions.c.partition))
+    """Every position of those who count, by topic and partition."""
+    rows = c.execute(
+        select(positions).where(positions.c.topic.not_like("%/%")).order_by(positions.c.topic, positions.c.partition)
+    )
     return {(row.topic, row.partition): _read(row) for row in rows}
 
 

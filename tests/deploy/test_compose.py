@@ -18,7 +18,7 @@ from tests.deploy.site import DEPLOY, ROOT, compose, read
 
 SERVICES: dict[str, dict[str, Any]] = compose()["services"]
 ONE_SHOT = ("setup",)
-OURS = ("api", "setup", "worker")
+OURS = ("api", "evaluator", "setup", "worker")
 NAMES = sorted(SERVICES)
 
 
@@ -31,7 +31,7 @@ def test_it_follows_the_compose_specification() -> None:
 
 
 def test_the_parts_are_all_there() -> None:
-    parts = {"kafka", "postgres", "setup", "api", "worker", "prometheus", "alertmanager", "grafana"}
+    parts = {"kafka", "postgres", "setup", "api", "worker", "evaluator", "prometheus", "alertmanager", "grafana"}
     assert set(SERVICES) == parts
     assert SERVICES["worker"]["deploy"]["replicas"] == 2
 
@@ -81,7 +81,7 @@ def test_what_must_survive_is_in_named_volumes_and_the_rest_is_read_only() -> No
 def test_a_service_waits_for_what_it_needs(name: str) -> None:
     for other, wait in SERVICES[name].get("depends_on", {}).items():
         assert wait == {"condition": "service_completed_successfully" if other in ONE_SHOT else "service_healthy"}
-    if name in ("api", "worker"):
+    if name in ("api", "worker", "evaluator"):
         assert set(SERVICES[name]["depends_on"]) == {"setup", "kafka", "postgres"}
 
 
@@ -104,8 +104,8 @@ def test_every_file_of_secrets_that_a_configuration_names_is_mounted() -> None:
 
 def test_what_it_runs_are_commands_of_plumbline() -> None:
     script = SERVICES["setup"]["command"][0].splitlines()
-    called = [SERVICES[name]["command"][0] for name in ("api", "worker")] + [line.split()[1] for line in script]
-    assert called == ["api", "worker", "db", "topics"]
+    called = [SERVICES[name]["command"][0] for name in ("api", "worker", "evaluator")] + [line.split()[1] for line in script]
+    assert called == ["api", "worker", "evaluator", "db", "topics"]
     assert set(called) <= set(COMMANDS)
 
 

@@ -85,10 +85,10 @@ def checks() -> dict[str, list[str]]:
     """The commands that ask for health: the image's, and those of the compose file for our services."""
     found: dict[str, Any] = {"image": msgspec.json.decode(last("HEALTHCHECK").partition("CMD")[2])}
     services = compose()["services"]
-    return found | {name: services[name]["healthcheck"]["test"][1:] for name in ("api", "worker")}
+    return found | {name: services[name]["healthcheck"]["test"][1:] for name in ("api", "worker", "evaluator")}
 
 
-@pytest.mark.parametrize("name", ["image", "api", "worker"])
+@pytest.mark.parametrize("name", ["image", "api", "worker", "evaluator"])
 def test_its_health_is_seen_and_its_death_too(name: str, healthy: int) -> None:
     command = [sys.executable, *checks()[name][1:]]
     assert checks()[name][0] == "python"
