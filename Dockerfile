@@ -44,10 +44,10 @@ python - <<'ROWS'
 import json, pathlib
 for name, answer in (("reference", "It is on its way."), ("current", "No.\n- 12 items\n- **bold**")):
     rows = [{"id": f"{i}", "timestamp": 1700000000 + i, "prompt": f"Where is order {i}?", "response": answer,
-             "reference_answer": "On its way", "duration": 0.5 + i / 100} for i in range(50)]
+             "reference_answer": "On its way", "context": ["It is on its way."], "duration": 0.5 + i / 100} for i in range(50)]
     pathlib.Path(f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
 ROWS
-plumbline check current.jsonl --reference reference.jsonl >/dev/null || test $? = 1
+plumbline check current.jsonl --reference reference.jsonl --evaluate groundedness >/dev/null || test $? = 1
 plumbline demo --port 0 --duration 20s >/dev/null
 python -c 'import polars; from streams.partitioner import partitions; partitions(polars.Series(["a"]), 4)'
 EOF
