@@ -15,7 +15,9 @@ def test_the_page_describes_every_score_without_a_reference_in_order_and_no_othe
     assert [name for name, *_ in ROWS] == [f"`scores.{free.name}`" for free in REFERENCE_FREE]
 
 
-@pytest.mark.parametrize(("free", "row"), zip(REFERENCE_FREE, ROWS, strict=True), ids=[free.name for free in REFERENCE_FREE])
+@pytest.mark.parametrize(
+    ("free", "row"), list(zip(REFERENCE_FREE, ROWS, strict=True)), ids=[free.name for free in REFERENCE_FREE]
+)
 def test_the_page_describes_a_score_as_it_is_declared(free: Free, row: list[str]) -> None:
     _, span, worse, computed, needs, meaning = row
     always = free.name in {one.name for one in ALWAYS}
