@@ -65,6 +65,15 @@ def is_paired(name: str) -> bool:
     return name.endswith(PAIRED) and name.startswith("scores.")
 
 
+JUDGES = "judges."
+"""What begins the names of signals that speak of a judge itself: no interaction has them."""
+
+
+def judge_signal(name: str, remedy: str = "") -> Signal:
+    """The declaration of `judges.<name>`: a judge's scores of its golden set. `remedy`: what becomes of its scores."""
+    return Signal(f"{JUDGES}{name}", Kind.NUMERIC, f"judge {name}{remedy}", "judged", rise="a judge that is milder than it was")
+
+
 def tag_signal(key: str) -> Signal:
     """The declaration of `tags.<key>`: a category as the application names it."""
     return Signal(f"tags.{key}", Kind.CATEGORICAL, f"tag {key}", "traffic")

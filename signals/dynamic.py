@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from records.columns import Columns, Labels
-from records.signal import Signal, score_signal, tag_signal
+from records.signal import JUDGES, Signal, judge_signal, score_signal, tag_signal
 from signals.evaluation.reference_free import FREE
 from signals.labels import encode, flatten, keep, lengths
 
@@ -28,10 +28,10 @@ def _groups(labels: Labels, most: int, wanted: Callable[[str], bool]) -> Iterato
 
 
 def declare(name: str) -> Signal:
-    """The declaration of a dynamic signal, from its full name."""
+    """The declaration of a dynamic signal, from its full name; also of `judges.<name>`, which only findings have."""
     prefix, _, rest = name.partition(".")
     if prefix != "scores":
-        return tag_signal(rest)
+        return judge_signal(rest) if name.startswith(JUDGES) else tag_signal(rest)
     free = FREE.get(rest.partition(".")[0])  # also where people's scores of that name are counted apart
     return replace(score_signal(rest), rise=free.rise, worse=free.worse) if free else score_signal(rest)
 

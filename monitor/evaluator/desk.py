@@ -12,8 +12,10 @@ import msgspec
 from sqlalchemy import Connection
 
 from monitor.config.judges import Judge
+from monitor.config.models import Config
 from monitor.evaluator.breaker import Breaker
 from monitor.evaluator.client import OF_THE_JUDGE, RETRIED, Asked, Client
+from monitor.evaluator.golden import LOOK_EVERY, follow
 from monitor.store import judgements, judges, messages
 from monitor.store.judgements import JUDGED, Claimed, Settled
 from monitor.store.judges import Pause, Spending
@@ -67,6 +69,7 @@ class Turn:
     over: list[int] = field(default_factory=list)
     cost: int = 0
     more: bool = False
+    looked_at: int = 0
 
 
 class Standing(NamedTuple):
@@ -79,12 +82,13 @@ class Standing(NamedTuple):
 class Desk:
     """One judge of one application, as it is configured. Only the thread of the evaluator comes here."""
 
-    def __init__(self, application: str, judge: Judge):
-        self.application, self.judge, self.definition = application, judge, judge.definition
+    def __init__(self, application: str, judge: Judge, config: Config):
+        self.application, self.judge, self.config, self.definition = application, judge, config, judge.definition
         self.client, self.breaker = Client(judge), Breaker()
         self.busy: dict[int, Task] = {}
         self.waiting: list[Task] = []
         self.standing = Standing()
+        self.looked_at = 0
         self.told = Pause(0, "")
 
     @property
@@ -106,11 +110,21 @@ class Desk:
         self._tell_pause(c)
         if not claiming:
             return turn
+        self._heed_golden_set(c, now, turn)
         day = now // DAY
         spent = judges.spending(c, *self.name, day)
         spent, room = self._begin_again(c, now, day, spent, self.room(now / 1e6, len(finished)), turn)
         self._claim(c, now, day, spent, room, turn)
         return turn
+
+    def _heed_golden_set(self, c: Connection, now: int, turn: Turn) -> None:
+        """What is done with scores from now on."""
+        golden = self.judge.golden
+        if golden is not None:
+            run = follow(c, self.application, self.judge, self.config, now)
+            moved = run is not None and run.moved
+            self.standing = Standing(moved and golden.on_drift == "hold", run.difference if run and moved else 0.0)
+            turn.looked_at = now
 
     # -- what came back ----------------------------------------------------------------------------------------------
 
@@ -247,6 +261,11 @@ class Desk:
         self.waiting = [task for task in self.waiting if task.row.id_hash not in over] + turn.again
         self.busy |= {task.row.id_hash: task for task in turn.calls}
         self.told = Pause(int(self.breaker.until * 1e6), self.breaker.why)
+        self.looked_at = max(self.looked_at, turn.looked_at)
+
+    def golden_due(self, now: int) -> bool:
+        """Whether to look after the golden set."""
+        return self.judge.golden is not None and now - self.looked_at >= LOOK_EVERY
 
     def heard(self, asked: Asked, now: float) -> None:
         """A call ended at `now`, seconds."""

@@ -125,7 +125,7 @@ class Evaluator:
 
     def _due(self, desk: Desk, now: int) -> bool:
         """Whether a transaction is worth its while though no call ended."""
-        if self._alone or any(task.at <= now / 1e6 for task in desk.waiting):
+        if self._alone or desk.golden_due(now) or any(task.at <= now / 1e6 for task in desk.waiting):
             return True
         with self._store.read() as c:
             if judgements.left(c, *desk.name, now):
@@ -178,8 +178,10 @@ class Evaluator:
                 self._leaving.append(desk)
                 del self._desks[key]
         for key, judge in wanted.items():
-            if key not in self._desks:
-                desk = Desk(key[0], judge)
+            if key in self._desks:
+                self._desks[key][0].config = config
+            else:
+                desk = Desk(key[0], judge, config)
                 self._desks[key] = desk, Callers(desk.client, judge.concurrency, self._listener(desk))
 
     def _listener(self, desk: Desk) -> Callable[[Task, "Asked | BaseException"], None]:

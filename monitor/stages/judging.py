@@ -18,7 +18,9 @@ from detectors.course import Budget, Course
 from detectors.decay import Decays
 from detectors.episodes import EPISODE, TRAFFIC, Episodes, Source
 from detectors.estimation.statement import NAMES, Days
+from detectors.golden import Judges
 from detectors.standing import HORIZON, Standing
+from monitor.evaluator import golden
 from monitor.stages import learning
 from monitor.stages.explaining import StoredPanes
 from monitor.stages.learning import Newcomers, Seasons, compared, windows
@@ -29,6 +31,7 @@ from records.alert import Mark
 from records.finding import Finding
 from records.pane import Pane
 from records.pane_codec import decode_pane
+from records.signal import JUDGES, judge_signal
 from records.window import DAY, HOUR, WINDOW, Code, Window, decode_window, encode_window
 
 HISTORY = 14 * DAY
@@ -54,6 +57,7 @@ class Judge:
         self.standing = Standing(application, state.declaration)
         self.decays = Decays(application, state.declaration)
         self.days = Days(application)
+        self.judges = Judges(application)
         self.sick: dict[str, _Stretch] = {}
         self.marks: Mapping[str, Mark] = {}
         first = courses.first(c, application)
@@ -88,6 +92,9 @@ class Judge:
         changed = self.decays.update(self.course, self._source(c), end, budget, self.marks)
         if self._note(changed) and self.course.calibration is not None:
             self.course.calibration.rebuild(end, self._healthy)
+        told = golden.said(c, self.application, self.config.judges)
+        changed += self.judges.update(told, end, self.marks)
+        self.state.declared |= {f"{JUDGES}{name}": judge_signal(name, f" ({move.remedy})") for name, move in told.items()}
         if end % HOUR == 0:
             self.standing.stored = StoredPanes(c, self.application)
             changed += self.standing.update(self.course, self._source(c, HOUR), end, budget)
@@ -98,7 +105,7 @@ class Judge:
 
     def lasting(self) -> list[Finding]:
         """All findings that are open."""
-        beside = (self.decays, self.standing, self.days)
+        beside = (self.decays, self.standing, self.days, self.judges)
         return [*self.episodes.lasting(), *(finding for each in beside for finding in each.open.values())]
 
     def rewind(self, c: Connection, start: int, until: int, budget: Budget) -> list[Finding]:
@@ -145,7 +152,10 @@ class Judge:
         return new or self._definitions(calibration.signals) != calibration.definitions
 
     def _definitions(self, signals: Iterable[str]) -> dict[str, str]:
-        return self.compared.definitions(self.state.declaration, signals)
+        """Scores of another judge mean something else, whatever it is called."""
+        found = self.compared.definitions(self.state.declaration, signals)
+        of_judges = {f"signal scores.{judge.name}": judge.definition for judge in self.config.judges}
+        return found | {name: f"{found[name]} {definition}" for name, definition in of_judges.items() if name in found}
 
     def _learn(self, c: Connection, start: int) -> list[Finding]:
         """Adopt the calibration that was learned at `start`, or learn one where that is due; findings that ended with it."""
@@ -246,8 +256,10 @@ class Judge:
         if open_findings is None:
             lasting = findings.since(c, self.application, start - HISTORY)
             self.days.restore(lasting)
+            self.judges.restore(lasting)
             self.decays.restore(self.course, lasting, self.marks)
-            of_references = [f for f in lasting if f.ended is None and f.horizon == HORIZON and f.signal not in NAMES]
+            daily = [f for f in lasting if f.ended is None and f.horizon == HORIZON]
+            of_references = [f for f in daily if f.signal not in NAMES and not f.signal.startswith(JUDGES)]
             self.standing.restore(self.course, of_references)
             open_findings = [f for f in lasting if f.ended is None and f.horizon == EPISODE]
             self.sick = {f.id: stretch for f in lasting if (stretch := self._stretch(f)) is not None}

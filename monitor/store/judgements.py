@@ -206,9 +206,10 @@ def delete_before(c: Connection, created_at: int) -> None:
     c.execute(delete(table).where(table.c.created_at < created_at, table.c.golden == 0))
 
 
-def delete_run(c: Connection, application: str, judge: str, golden: int) -> None:
-    """Forget the rows of a golden run."""
-    c.execute(delete(table).where(table.c.application == application, table.c.judge == judge, table.c.golden == golden))
+def delete_runs(c: Connection, application: str, judge: str) -> None:
+    """Forget the rows of golden runs, but for those that are being called for."""
+    mine = (table.c.application == application, table.c.judge == judge, table.c.golden > 0, table.c.state != CALLING)
+    c.execute(delete(table).where(*mine))
 
 
 def delete_counts_before(c: Connection, application: str, start: int) -> None:

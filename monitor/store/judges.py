@@ -111,11 +111,23 @@ def put_run(c: Connection, application: str, judge: str, run: GoldenRun) -> None
     upsert(c, golden_runs, [row | {"done_at": run.done_at, "body": msgspec.msgpack.encode(run)}])
 
 
-def runs(c: Connection, application: str, judge: str, definition: str) -> list[GoldenRun]:
-    """All runs of a definition, the oldest first."""
+def newest_runs(c: Connection, application: str, judge: str, definition: str, limit: int = 2) -> list[GoldenRun]:
+    """The last runs of a definition, the newest first."""
     table = golden_runs
     mine = (table.c.application == application, table.c.judge == judge, table.c.definition == definition)
-    return [_runs.decode(row.body) for row in c.execute(select(table.c.body).where(*mine).order_by(table.c.at))]
+    statement = select(table.c.body).where(*mine).order_by(table.c.at.desc()).limit(limit)
+    return [_runs.decode(row.body) for row in c.execute(statement)]
+
+
+def first_run(c: Connection, application: str, judge: str, definition: str, fewest: int) -> GoldenRun | None:
+    """The first run of a definition in which at least so many answers were judged: what later ones are compared with."""
+    table = golden_runs
+    mine = (table.c.application == application, table.c.judge == judge, table.c.definition == definition)
+    for row in c.execute(select(table.c.body).where(*mine, table.c.done_at > 0).order_by(table.c.at).limit(20)):
+        run = _runs.decode(row.body)
+        if sum(score is not None for score in run.scores) >= fewest:
+            return run
+    return None
 
 
 def delete_before(c: Connection, at: int, day: int) -> None:
