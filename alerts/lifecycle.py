@@ -17,7 +17,7 @@ is worded anew. Times are event time, microseconds.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -31,6 +31,7 @@ from records.signal import Signal
 ENDED = "the change is over"
 UNFIRED = "the change was over before the alert fired"
 REVISED = "revised: late data removed the evidence"
+LATE = "revised: late data showed a change"
 
 
 def advance(
@@ -39,21 +40,23 @@ def advance(
     rules: Sequence[Rule],
     now_event: int,
     titles: Mapping[str, Signal],
+    late: Collection[str] = (),
 ) -> tuple[list[Alert], list[Transition]]:
     """The alerts given and those born, as they are at `now_event`, and the transitions that brought them there.
 
     `findings` holds every finding of the applications concerned that is open, or that ended or was revised since the
-    last call: an alert's finding that neither is there nor had ended counts as withdrawn. `open_alerts` may hold
-    resolved ones too: they are left alone unless one of their findings lasts again. Both lists come back sorted by
-    (started_at, id). Call it once per closed window, in order. Ids and texts depend on the arguments alone, so calling
-    it again with its own result (with or without the resolved ones) changes nothing.
+    last call: an alert's finding that neither is there nor had ended counts as withdrawn. `late`: ids of those that come
+    of judging again, with data that came late. `open_alerts` may hold resolved ones too: they are left alone unless one
+    of their findings lasts again. Both lists come back sorted by (started_at, id). Call it once per closed window, in
+    order. Ids and texts depend on the arguments alone, so calling it again with its own result (with or without the
+    resolved ones) changes nothing.
     """
     known: dict[str, Finding] = {}
     for finding in sorted(findings, key=lambda finding: finding.revision):
         known[finding.id] = finding
     matched = {finding.id: rule for finding in known.values() if (rule := match_rule(finding, rules))}
     given = {alert.id: alert for alert in open_alerts}
-    grown = _gather(given, [finding for finding in known.values() if finding.id in matched], matched, now_event)
+    grown = _gather(given, [finding for finding in known.values() if finding.id in matched], matched, now_event, late)
     owner = _owners(grown.values())
     result, transitions = [], []
     for alert in sorted(grown.values(), key=lambda alert: (alert.started_at, alert.id)):
@@ -68,7 +71,7 @@ def advance(
 
 
 def _gather(
-    given: Mapping[str, Alert], alertable: Sequence[Finding], matched: Mapping[str, Rule], now: int
+    given: Mapping[str, Alert], alertable: Sequence[Finding], matched: Mapping[str, Rule], now: int, late: Collection[str]
 ) -> dict[str, Alert]:
     """The alerts given, grown by the lasting findings that none of them has, and newborn alerts for the rest.
 
@@ -82,7 +85,7 @@ def _gather(
     for incident in incidents([finding for finding in lasting if finding.id not in owner]):
         lead = telling_order(incident)[0]
         joinable = [alert for alert in grown.values() if alert.state != "resolved" or alert.id in opened]
-        target = nearest(incident, joinable, now) or _born(lead, matched[lead.id], now)
+        target = nearest(incident, joinable, now) or _born(lead, matched[lead.id], now, lead.id in late)
         grown[target.id] = _join(grown.get(target.id, target), incident)
         opened.add(target.id)
     return grown
@@ -98,7 +101,7 @@ def _alert_id(lead: Finding) -> str:
     return hashlib.sha256(f"{lead.application}\0{lead.id}".encode()).hexdigest()[:16]
 
 
-def _born(lead: Finding, rule: Rule, now: int) -> Alert:
+def _born(lead: Finding, rule: Rule, now: int, late: bool) -> Alert:
     return Alert(
         id=_alert_id(lead),
         application=lead.application,
@@ -112,6 +115,7 @@ def _born(lead: Finding, rule: Rule, now: int) -> Alert:
         slice=lead.slice,
         signal=lead.signal,
         findings=[],
+        late=late,
     )
 
 
@@ -203,7 +207,7 @@ def _word(alert: Alert, live: Sequence[Finding], matched: Mapping[str, Rule], ti
         severity=min(severities, key=severity_rank),
         runbook_url=rule.runbook_url if rule else alert.runbook_url,
         sentence=sentence(lead, titles),
-        description=explain(lead),
+        description=explain(lead) + (f"\n{LATE}" if alert.late else ""),
         slice=lead.slice,
         signal=lead.signal,
     )
@@ -212,6 +216,7 @@ def _word(alert: Alert, live: Sequence[Finding], matched: Mapping[str, Rule], ti
 def _reason(before: str | None, after: Alert) -> str:
     if before == "resolved":
         return "late data: the change lasts again"
-    if after.state == "pending":
-        return "a change was found; it has not lasted long enough to fire"
-    return "a change was found" if before is None else "the change lasted"
+    if before == "pending":
+        return "the change lasted"
+    found = LATE if after.late else "a change was found"
+    return f"{found}; it has not lasted long enough to fire" if after.state == "pending" else found

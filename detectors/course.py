@@ -271,7 +271,8 @@ class Course:
         return int(begun[begun > 0].min()) if (begun > 0).any() else None
 
     def latest(self) -> NDArray[np.float64] | None:
-        """Effect over its floor (C,) in the last hour alone, where the calibration judged all of it."""
+        """Effect over its floor (C,) in the last hour alone, where the calibration judged all of it; nan of evaluation scores
+        that hardly anybody gave yet, for labels come late."""
         if self.calibration is None or self.last is None:
             return None
         end = self.last.start + WINDOW
@@ -281,7 +282,9 @@ class Course:
         total = self.fresh
         for _, seen in before:
             total = total.add(seen)
-        return effects(self.calibration.against(total), self.calibration.traits, total.now, unbiased=True)[2]
+        traits = self.calibration.traits
+        floors = effects(self.calibration.against(total), traits, total.now, unbiased=True)[2]
+        return np.where(traits.evaluation & ~total.enough(ENOUGH), np.nan, floors)
 
 
 def picked(each: Sequence[Seen], way: NDArray[np.number]) -> Seen:

@@ -61,6 +61,18 @@ class Decays:
                 elif marks.get(finding.id) in _SETTLED:
                     self.settled[row] = finding.horizon
 
+    def then(self, finding: Finding, at: int) -> Finding | None:
+        """A finding that lasted beyond `at`, as it was then; None where it had not begun."""
+        begun = finding.since + STRETCHES[finding.horizon] <= at
+        return msgspec.structs.replace(finding, ended=None, verdict="finding") if begun else None
+
+    def adopt(self, course: Course, findings: Iterable[Finding]) -> None:
+        """Take the given findings for those of their comparisons, as far as they last."""
+        for finding in findings:
+            if finding.ended is None:
+                dimension, value = next(iter(finding.slice.items()), ("", ""))
+                self.open[course.register(Subject(dimension, value, finding.signal, finding.baseline))] = finding
+
     def update(self, course: Course, read: Source, end: int, budget: Budget, marks: Mapping[str, Mark]) -> list[Finding]:
         """What began, moved or ended with the stretches that end at `end`; `read` gives a slice's 5-minute panes."""
         marked = [row for row, was in self.open.items() if marks.get(was.id) in _SETTLED]

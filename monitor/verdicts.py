@@ -79,12 +79,13 @@ class Verdicts:
     def _close_one(self, c: Connection, judge: Judge, start: int, panes: Panes, now: int) -> None:
         application, end = judge.application, start + WINDOW
         changed = self._judge_again(c, judge, start)
+        late = {finding.id for finding in changed}
         changed += judge.judge(c, start, panes, self.budget(c))
         keeping.roll_up(c, application, end)
         changed += judge.stand(c, end, self.budget(c))
         if self.state.announce:
             messages.put(c, [(FINDINGS, f.id, msgspec.json.encode(finding_fields(f))) for f in changed])
-        alerting.raise_alerts(self.state, c, application, judge.lasting(), changed, end, now / 1e6)
+        alerting.raise_alerts(self.state, c, application, judge.lasting(), changed, end, now / 1e6, late)
         counting.show(self.state, judge)
         if end % HOUR == 0 or not self.state.metrics.score.has(application):
             counting.show_scores(self.state, c, judge, end)

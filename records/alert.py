@@ -13,6 +13,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     `started_at` and `since_last` are the earliest and latest onset (`since`) of its findings. `pending_at` is when it
     was first seen, `fired_at` when it last began to fire (None: never), `ended_at` when the change was over.
+    `late`: it was found by judging again what data that came late had changed.
     `ended` maps those of its findings that are over to their end. What a notification states (`rule`, `severity`,
     `sentence`, `description`, `slice`, `signal`) is that of the leader when it fired and stays so while it fires.
     """
@@ -36,6 +37,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     ended: dict[str, int] = {}
     mark: Mark | None = None
     resolution: str = ""
+    late: bool = False
 
 
 class Transition(msgspec.Struct, frozen=True, kw_only=True):

@@ -90,6 +90,7 @@ def alert_fields(row: Told) -> dict[str, Any]:
         "findings": alert.findings,
         "mark": alert.mark,
         "resolution": alert.resolution,
+        "late": alert.late,
         "notifications": [
             {
                 "receiver": n.receiver,

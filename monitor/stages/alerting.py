@@ -1,5 +1,7 @@
 """Findings that changed become alerts, and alerts that changed become rows of the outbox, in the same transaction."""
 
+from collections.abc import Collection
+
 import msgspec
 from sqlalchemy import Connection
 
@@ -27,11 +29,13 @@ def receivers(config: Config) -> list[Receiver]:
 
 
 def raise_alerts(
-    state: State, c: Connection, application: str, lasting: list[Finding], changed: list[Finding], until: int, now: float
-) -> None:
+    state: State, c: Connection, application: str, lasting: list[Finding], changed: list[Finding], until: int, now: float,
+    late: Collection[str] = (),
+) -> None:  # fmt: skip
     """Advance an application's alerts to `until` (event time); `now` is wall clock, seconds.
 
-    `lasting`: all findings that are open; `changed`: those that ended or were revised since the last time.
+    `lasting`: all findings that are open; `changed`: those that ended or were revised since the last time; `late`: ids of those
+    that come of judging again.
     """
     revised = any(finding.revision for finding in changed)
     standing = alerts.since(c, application, until - 15 * DAY) if revised else alerts.open_(c, application)
@@ -40,7 +44,7 @@ def raise_alerts(
     current = {finding.id: finding for finding in [*lasting, *changed]}
     config = state.config()
     titles = {finding.signal: state.declaration(finding.signal) for finding in current.values()}
-    after, transitions = advance(standing, list(current.values()), config.alerts.rules_in_force, until, titles)
+    after, transitions = advance(standing, list(current.values()), config.alerts.rules_in_force, until, titles, late)
     before = {alert.id: alert for alert in standing}
     alerts.put(c, [alert for alert in after if before.get(alert.id) != alert])
     if transitions:

@@ -15,7 +15,7 @@ from detectors.calibration import Calibration, Panes, Slice, Subject, learn, lon
 from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.common_factor import LIVED, Span
 from detectors.course import Budget, Course
-from detectors.decay import Decays
+from detectors.decay import STRETCHES, Decays
 from detectors.episodes import EPISODE, TRAFFIC, Episodes, Source
 from detectors.estimation.statement import NAMES, Days
 from detectors.golden import Judges
@@ -36,6 +36,8 @@ from records.window import DAY, HOUR, WINDOW, Code, Window, decode_window, encod
 
 HISTORY = 14 * DAY
 EVER = 2**62
+_OF_WINDOWS = (EPISODE, *STRETCHES)
+"""Horizons of findings that follow what windows hold: late data revises them."""
 _Stretch = tuple[int, int, int]
 """A comparison's row, and the stretch of event time in which it was not healthy."""
 
@@ -89,9 +91,7 @@ class Judge:
 
     def stand(self, c: Connection, end: int, budget: Budget) -> list[Finding]:
         """Look at what got worse; once an hour again at what is unlike its reference. The panes are stored."""
-        changed = self.decays.update(self.course, self._source(c), end, budget, self.marks)
-        if self._note(changed) and self.course.calibration is not None:
-            self.course.calibration.rebuild(end, self._healthy)
+        changed = self._decayed(c, end, budget)
         told = golden.said(c, self.application, self.config.judges)
         changed += self.judges.update(told, end, self.marks)
         self.state.declared |= {f"{JUDGES}{name}": judge_signal(name, f" ({move.remedy})") for name, move in told.items()}
@@ -101,6 +101,12 @@ class Judge:
             estimate = estimates.newest(c, self.application) if self.state.config().estimation else None
             changed += self.days.update(estimate, end, budget, self.marks)
         findings.put(c, changed)
+        return changed
+
+    def _decayed(self, c: Connection, end: int, budget: Budget) -> list[Finding]:
+        changed = self.decays.update(self.course, self._source(c), end, budget, self.marks)
+        if self._note(changed) and self.course.calibration is not None:
+            self.course.calibration.rebuild(end, self._healthy)
         return changed
 
     def lasting(self) -> list[Finding]:
@@ -116,7 +122,7 @@ class Judge:
         start = max(start, self.first)
         self.seasons.forget()
         others = budget.comparisons - self.comparisons
-        before = {f.id: f for f in findings.since(c, self.application, start + 1) if f.horizon == EPISODE}
+        before = {f.id: f for f in findings.since(c, self.application, start + 1) if f.horizon in _OF_WINDOWS}
         again = {at for at, _ in courses.rows(c, self.application, start, until)}
         again |= {key.start for key, _ in panes.sizes(c, self.application, WINDOW, start, until)}
         courses.delete_from(c, self.application, start)
@@ -126,6 +132,7 @@ class Judge:
             share = replace(budget, comparisons=max(others + self.comparisons, 1))
             held = next((found for _, found in windows(c, self.application, at, at + WINDOW)), {})
             after |= {f.id: f for f in self.judge(c, at, held, share)}
+            after |= {f.id: f for f in self._decayed(c, at + WINDOW, share)}
         after = {f.id: f for f in open_then} | after
         revised = []
         for id_, was in before.items():
@@ -133,10 +140,16 @@ class Judge:
             now = after.get(id_, gone)
             moved = (now.ended, now.verdict) != (was.ended, was.verdict)
             revised.append(msgspec.structs.replace(now, revision=was.revision + moved))
-        self.episodes.adopt(self.course, revised)
+        self._take_up(revised)
         revised += [finding for id_, finding in after.items() if id_ not in before]
         findings.put(c, revised)
         return revised
+
+    def _take_up(self, revised: Iterable[Finding]) -> None:
+        """Take findings of windows for those of their comparisons, as far as they last."""
+        every = list(revised)
+        self.episodes.adopt(self.course, [finding for finding in every if finding.horizon == EPISODE])
+        self.decays.adopt(self.course, [finding for finding in every if finding.horizon in STRETCHES])
 
     # -- learning ------------------------------------------------------------------------------------------------
 
@@ -279,7 +292,8 @@ class Judge:
             older = windows(c, self.application, min(earliest, calibration.start), calibration.start)
             self.course.inherit(older, self.seasons.reader(c), self._healthy)
         self._forget_scores()
-        self.episodes.restore(self.course, open_findings)
+        self.episodes.restore(self.course, [])
+        self._take_up(open_findings)
 
     def _catch_up(self, c: Connection, calibration: Calibration, start: int) -> None:
         """Extend a calibration by the windows that were judged with it before the one at `start`."""
@@ -300,10 +314,11 @@ class Judge:
         `later`: the findings that lasted beyond `start`, as they are known now.
         """
         last = self._last(c, start)
-        open_then = [then for f in later.values() if (then := self._then(f, last)) is not None]
+        open_then = [then for f in later.values() if (then := self._then(f, last, start)) is not None]
         self.sick = {id_: stretch for id_, stretch in self.sick.items() if id_ not in later}
         self.sick |= {f.id: stretch for f in open_then if (stretch := self._stretch(f)) is not None}
         calibration = self.course.calibration
+        self.decays.open = {}
         if calibration is None or calibration.start >= start:
             self._resume(c, start, open_then)
             return open_then
@@ -314,7 +329,8 @@ class Judge:
                  *courses.rows(c, self.application, forgotten, start)]  # fmt: skip
         self.course.rewind(last, (decode_window(row) for _, row in older))
         self._forget_scores()
-        self.episodes.restore(self.course, open_then)
+        self.episodes.restore(self.course, [])
+        self._take_up(open_then)
         return open_then
 
     def _forget_scores(self) -> None:
@@ -331,8 +347,10 @@ class Judge:
                 return decode_window(found[0])
         return None
 
-    def _then(self, finding: Finding, last: Window | None) -> Finding | None:
-        """A finding as it was after the window `last`; None where it was not open."""
+    def _then(self, finding: Finding, last: Window | None, start: int) -> Finding | None:
+        """A finding as it was after the window `last`, the last before `start`; None where it was not open."""
+        if finding.horizon in STRETCHES:
+            return self.decays.then(finding, start)
         if last is None or finding.since > last.start:
             return None
         if finding.signal == TRAFFIC:
