@@ -29,7 +29,6 @@ other our ours ourselves out over own re s same shall she should so some such t 
 then there these they this those through to too under until up us ve very was we were what when where which while who whom
 whose why will with would you your yours yourself yourselves
 """
-_STOP = np.sort(np.array([hash_text(word) for word in _FUNCTION_WORDS.split()], np.uint64))
 _LONGEST_STOP = max(map(len, _FUNCTION_WORDS.split()))
 _ODD = np.uint64(0x9E3779B97F4A7C15)
 _NUMBER = np.uint64(0xD6E8FEB86659FD93)
@@ -41,6 +40,31 @@ class Passages(NamedTuple):
 
     first: NDArray[np.int64]
     texts: pl.Series
+
+
+@nb.njit(cache=True, nogil=True)
+def _is_in(table: NDArray[np.uint64], h: np.uint64) -> bool:
+    """Whether a table of hashes with free slots, which are 0, holds one."""
+    mask = np.uint64(len(table) - 1)
+    k = h & mask
+    while table[k] != h:
+        if table[k] == 0:
+            return False
+        k = (k + np.uint64(1)) & mask
+    return True
+
+
+def _stop_table() -> NDArray[np.uint64]:
+    table = np.zeros(1024, np.uint64)
+    for word in _FUNCTION_WORDS.split():
+        k = hash_text(word) % len(table)
+        while table[k]:
+            k = (k + 1) % len(table)
+        table[k] = hash_text(word)
+    return table
+
+
+_STOP = _stop_table()
 
 
 @nb.njit(cache=True, nogil=True)
@@ -79,8 +103,7 @@ def _words(data, low, high, letter, stop, longest, out):  # type: ignore[no-unty
                 break
         if j > start:
             h = finish(h)
-            place = np.searchsorted(stop, h) if j - start <= longest else len(stop)
-            if place == len(stop) or stop[place] != h:
+            if j - start > longest or not _is_in(stop, h):
                 out[used] = h
                 used += 1
         elif j < high:
