@@ -90,4 +90,4 @@ def _directions(frame: pl.DataFrame, sampled: Sampled) -> NDArray[np.float64]:
     found = unit(sampled.embed(texts.gather(pl.Series(there)).to_list())) if len(there) else np.empty((0, 1))
     out = np.full((len(texts), found.shape[1]), np.nan)
     out[there] = found
-    return out.reshape(2, len(sampled.rows), -1)
+    return out.reshape(2, len(sampled.rows), found.shape[1])

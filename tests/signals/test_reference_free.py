@@ -207,3 +207,15 @@ def test_each_goes_by_its_name_unless_it_must_be_declared_and_says_which_way_har
         known("unknown_tools")
     declared = compute(batch({**RAG, "tool_calls": []}), None, ["repeated_calls", "groundedness"]).declared
     assert declared["scores.repeated_calls"].worse == "up" and declared["scores.groundedness"].worse == "down"
+
+
+@pytest.mark.parametrize("rows", [[], [{}], [{"context": [], "tool_calls": []}], [{"tool_calls": [call("end")]}]], ids=str)
+def test_an_empty_batch_and_empty_interactions_have_no_score_but_counts_of_no_call(rows: list[dict[str, Any]]) -> None:
+    names = [free.name for free in REFERENCE_FREE if not free.declared]
+    expected = Expected(Format(json_schema="true"), TOOLS)
+    sampled = Sampled(static_words(), np.arange(len(rows), dtype=np.int32))
+    numeric = compute(batch(*rows), [], names, sampled, expected).numeric
+    assert numeric.keys() == {f"scores.{free.name}" for free in REFERENCE_FREE}
+    called = {name for name, values in numeric.items() if np.isfinite(values).any()}
+    assert all(len(values) == len(rows) for values in numeric.values())
+    assert called <= {"scores.repeated_calls", "scores.unknown_tools", "scores.unknown_arguments", "scores.tool_error_rate"}
