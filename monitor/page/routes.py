@@ -9,10 +9,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from detectors.estimation.statement import NAMES
-from monitor.page import charts, figures
+from monitor.page import charts, figures, quality
 from monitor.page.assets import assets, entity_tag, serve_asset
 from monitor.page.login import Gate, LoginNeeded, check, login_router
 from monitor.page.views import Query, Reading
+from records.signal import JUDGES
 
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
@@ -38,7 +39,7 @@ def application_path(application: str) -> str:
 
 def signal_path(application: str, signal: str, **query: str) -> str:
     """The address of a signal's page; empty values are left out. What speaks of all signals at once has none of its own."""
-    if signal in NAMES:
+    if signal in NAMES or signal.startswith(JUDGES):
         return application_path(application)
     asked = urlencode({name: value for name, value in query.items() if value}, safe=":")
     return f"{application_path(application)}/signals/{quote(signal, safe='')}" + (f"?{asked}" if asked else "")
@@ -61,7 +62,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters.update({function.__name__: function for function in FILTERS})
     made.globals.update(
-        charts=charts, figures=figures, application_path=application_path, signal_path=signal_path,
+        charts=charts, figures=figures, quality=quality, application_path=application_path, signal_path=signal_path,
         scripts=sorted(name for name in assets() if name.endswith(".js")),
     )  # fmt: skip
     return made

@@ -7,6 +7,8 @@ Figures of a signal are in its display unit (`unit`), already scaled.
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from monitor.page.views_overview import FirstRun, QualityRow
+
 Severity = Literal["critical", "warning"]
 AlertState = Literal["firing", "pending", "resolved"]
 CellKind = Literal["quiet", "noise", "small", "finding", "calibrating", "too_few", "no_data"]
@@ -221,23 +223,6 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One line of the first-run list, with its count in words."""
-
-    label: str
-    detail: str
-    done: bool
-
-
-@dataclass(frozen=True, slots=True)
-class FirstRun:
-    """Shown until the first verdict: the command that sends one interaction, and how far the first verdict is."""
-
-    command: str
-    steps: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class OverviewView:
     """The page of an application. With `first_run` the board is left out."""
 
@@ -252,6 +237,7 @@ class OverviewView:
     against: tuple[Choice, ...] = ()
     slices: tuple[Choice, ...] = ()
     compared: str = ""
+    quality: tuple[QualityRow, ...] = ()
     first_run: FirstRun | None = None
 
 

@@ -20,7 +20,6 @@ from monitor.page.views import (
     DistributionView,
     Effect,
     Evidence,
-    FirstRun,
     Lane,
     Marker,
     OverviewView,
@@ -30,11 +29,11 @@ from monitor.page.views import (
     SignalView,
     SliceRow,
     StateLine,
-    Step,
     Strip,
     TimeAxis,
     VerdictRow,
 )  # fmt: skip
+from monitor.page.views_overview import FirstRun, Point, QualityRow, Step
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -178,7 +177,23 @@ def overview(application: str = "support", query: Query | None = None) -> Overvi
         (Marker(DAY.at(61), "prompt v14"), Marker(DAY.at(83), "llama image 2.3")),
         tuple(Choice(value, label, value == against) for value, label in baselines),
         (Choice("worst", "worst of 15", True), Choice("tags.tenant:acme", "tenant=acme")),
-        "Cells: 21 signals × 15 slices, held together to at most 1 false alarm per 30 days.",
+        "Cells: 21 signals × 15 slices, held together to at most 1 false alarm per 30 days.", quality(),
+    )  # fmt: skip
+
+
+def quality() -> tuple[QualityRow, ...]:
+    """A judge that people correct, one that nobody does, an hour with a single score, and a score without any hour."""
+
+    def points(level: float, half: float, gone: range) -> tuple[Point, ...]:
+        waves = ((i, level + 0.03 * np.sin(i / 4)) for i in range(25) if i not in gone)
+        return tuple(Point(i, float(v), float(v - half), float(min(v + half, 1.0))) for i, v in waves)
+
+    return (
+        QualityRow("scores.groundedness", "score groundedness", 0.79, 0.74, 0.84, "corrected with 42 labels", True, True, 42,
+                   2_410, 0.97, 25, points(0.8, 0.09, range(7, 9))),
+        QualityRow("scores.relevance", "score relevance", 0.91, 0.9, 0.92, "judge only, not corrected: 3 labels are too few",
+                   True, False, 3, 2_380, 0.61, 25, (*points(0.91, 0.03, range(4, 25)), Point(20, 0.88, 0.8, 0.95))),
+        QualityRow("scores.rouge_l", "score rouge_l", 0.38, 0.37, 0.39, "mean of all scored", False, False, 0, 9_004, 0.2, 25),
     )  # fmt: skip
 
 

@@ -1,12 +1,16 @@
 """Numbers and times in words, and the data of drawings."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.page import charts, figures
+from monitor.page.quality import HEIGHT, WIDTH, band_path, line_path, quality_words
 from monitor.page.views import Cell, Effect, Evidence, Query, TimeAxis
+from monitor.page.views_overview import Point, QualityRow
 from tests.page.sample import HOUR, MINUTE, NOW, overview, signal
 
 
@@ -126,3 +130,20 @@ def test_even_cells_hold_every_share_once(reference: list[int], now: st.DataObje
         np.ptp([cell.high - cell.low for cell in cells if cell.high is not None and cell.low is not None])
         <= 1e-6 * width * size**1.5 + 1e-9
     )
+
+
+@given(
+    values=st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=25),
+    half=st.floats(0, 0.5),
+)
+def test_estimates_and_their_bands_are_drawn_inside_the_row_and_break_where_there_are_none(
+    values: list[float | None], half: float
+) -> None:
+    points = tuple(Point(i, v, max(v - half, 0), min(v + half, 1)) for i, v in enumerate(values) if v is not None)
+    row = QualityRow("s", "s", 0.5, 0.4, 0.6, "", False, False, 0, 0, 0.0, 25, points)
+    runs = sum(v is not None and (i == 0 or values[i - 1] is None) for i, v in enumerate(values))
+    for path in (line_path(row), band_path(row)):
+        assert path.count("M") == runs
+        places = [tuple(map(float, place.split())) for place in re.split("[MLZ]+", path) if place]
+        assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places)
+    assert quality_words(row).endswith(".")

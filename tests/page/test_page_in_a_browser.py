@@ -55,6 +55,20 @@ def test_every_page_is_drawn_without_complaint_and_without_sideways_scroll(addre
         assert page.evaluate(OVERFLOW) == 0, (scheme, width)
 
 
+def test_the_estimates_of_quality_say_what_they_rest_on_and_are_drawn_with_their_bands(address: str, open_page: Open) -> None:
+    page = open_page(address + OVERVIEW)
+    panel = page.get_by_role("region", name="How good the answers are").locator("table")
+    rests = panel.locator(".rests").all_inner_texts()
+    assert rests == ["corrected with 42 labels", "judge only, not corrected: 3 labels are too few", "mean of all scored"]
+    expect(panel.locator("tbody tr").first).to_contain_text("0.79")
+    expect(panel.locator("tbody tr").first).to_contain_text("0.74–0.84")
+    for name in ("band", "line"):
+        boxes = [path.bounding_box() for path in panel.locator(f"path.{name}").all()]
+        assert [box is not None and box["width"] > 60 for box in boxes] == [True, True, False]
+    links = panel.locator("tbody a").all_inner_texts()
+    assert links == ["score groundedness", "score relevance"]  # of what is compared there is a page
+
+
 def test_the_drawings_change_with_the_colour_scheme(address: str, open_page: Open) -> None:
     page = open_page(address + OVERVIEW)
     assert page.evaluate(CELL) == "239,242,245,255"

@@ -10,6 +10,7 @@ from monitor.page import figures
 from monitor.page.reading.explained import moved
 from monitor.page.reading.incidents import SHOWN_FOR, Incident, alert_row, marks, period, resolved_label
 from monitor.page.reading.names import Shown, short, shown, slice_key, slice_label
+from monitor.page.reading.quality import read_quality
 from monitor.page.reading.sight import Sight
 from monitor.page.reading.strips import read_strips
 from monitor.page.reading.windows import Board, Worst, cells, read_verdicts
@@ -17,14 +18,13 @@ from monitor.page.views import (
     AlertMark,
     BoardRow,
     Choice,
-    FirstRun,
     Marker,
     OverviewView,
     Period,
     Query,
-    Step,
     TimeAxis,
 )  # fmt: skip
+from monitor.page.views_overview import FirstRun, Step
 from monitor.store import alerts, counters, courses, slices
 from records.window import DAY, MINUTE, WINDOW
 
@@ -67,6 +67,7 @@ def read_overview(sight: Sight, applications: Sequence[str], query: Query) -> Ov
         chrome, state, rows, last, axis, read_strips(sight.source(ALL), axis),
         _rows(sight, board, baseline, where), _markers(sight, axis),
         chosen if len(chosen) > 1 else (), _slices(sight, where), _compared(sight),
+        read_quality(sight),
     )  # fmt: skip
 
 
