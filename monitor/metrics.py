@@ -156,6 +156,7 @@ class Metrics:
         self.judge_cost = self._counter("plumbline_judge_cost_usd", "What judges cost in US dollars, at most.", of_judge)
         self.judge_seconds = Histogram("plumbline_judge_seconds", "Duration of calls of judges.", of_judge, DURATION_BUCKETS)
         self.registry.register(self.judge_seconds)
+        self.exported = self._counter("plumbline_otlp_results", "Scores for the OTLP endpoint, sent or dropped.", ("outcome",))
         for histogram in (self.batch_size, self.batch_time, self.commit_time):
             self.registry.register(histogram)
         self._gauge("plumbline_build_info", "The version that runs.", ("version",)).labels(monitor.__version__).set(1)

@@ -7,10 +7,10 @@ long as today's traffic is; what belongs to people (texts, ids, refused lines) b
 from monitor.config.models import Config
 from monitor.metrics import Metrics
 from monitor.stages.keeping import STEPS, WINDOWS_KEPT
-from monitor.store import contents, counters, courses, dead_letters, estimates, feedback, ids, panes, words
+from monitor.store import contents, counters, courses, dead_letters, estimates, feedback, ids, judgements, judges, panes, words
 from monitor.store.dialect import hold
 from monitor.store.engine import Store
-from records.window import HOUR, MINUTE, WINDOW
+from records.window import DAY, HOUR, MINUTE, WINDOW
 
 
 def forget(store: Store, config: Config, metrics: Metrics, now: int) -> None:
@@ -27,6 +27,7 @@ def forget(store: Store, config: Config, metrics: Metrics, now: int) -> None:
         ids.delete_before(c, now - max(content, 2 * config.deduplicate_within))
     with store.begin() as c:
         dead_letters.delete_before(c, now - config.retention.dead_letters)
+    _forget_judgements(store, config, now)
 
 
 def merge_ids(store: Store, config: Config, now: int) -> None:
@@ -43,6 +44,20 @@ def merge_ids(store: Store, config: Config, now: int) -> None:
             ids.merge_old(c, name, old)
 
 
+def _forget_judgements(store: Store, config: Config, now: int) -> None:
+    """What nobody judged in time is given up; what was judged is known for as long as it may come again."""
+    content = config.retention.content
+    more = True
+    while more:
+        with store.begin() as c:
+            more = judgements.expire(c, now - content) > 0
+    with store.begin() as c:
+        judgements.delete_before(c, now - max(content, 2 * config.deduplicate_within))
+    with store.begin() as c:
+        judges.forget_cached(c, now - content)
+        judges.delete_before(c, now - config.retention.panes, (now - config.retention.panes) // DAY)
+
+
 def _forget_application(store: Store, config: Config, metrics: Metrics, application: str, through: int) -> None:
     kept = config.retention.panes
     longest = max((b.trailing or 0 for b in config.application(application).baselines), default=0)
@@ -55,6 +70,7 @@ def _forget_application(store: Store, config: Config, metrics: Metrics, applicat
         courses.delete_before(c, application, through - kept)
         words.delete_before(c, application, through - kept)
         estimates.delete_before(c, application, through - kept)
+        judgements.delete_counts_before(c, application, through - kept)
     with store.begin() as c:
         feedback.delete_joined_before(c, application, through - min(kept, WINDOWS_KEPT))
     with store.begin() as c:

@@ -19,6 +19,7 @@ from monitor.config import Address, ConfigSource
 from monitor.estimating import Estimating
 from monitor.evaluator.consuming import GROUP, Consuming
 from monitor.evaluator.evaluator import Evaluator
+from monitor.evaluator.export import Exporter
 from monitor.intake import LetterWriter
 from monitor.intake_kafka import KafkaIntake
 from monitor.judging import Judging
@@ -104,7 +105,9 @@ class Roles(Running):
 
     def _open_evaluator(self, parts: ExitStack) -> None:
         """Beside a worker the sample comes with what that takes in; alone it has a consumer group of its own."""
-        evaluator = Evaluator(self.store, self.source, self.metrics, self.fail)
+        exporter = Exporter(self.source, self.metrics)
+        parts.callback(exporter.stop, STOP_SECONDS)
+        evaluator = Evaluator(self.store, self.source, self.metrics, self.fail, told=exporter.tell)
         parts.callback(evaluator.stop, STOP_SECONDS)
         if WORKER not in self._roles:
             consuming = Consuming(self.store, self.source, self.metrics, self._stopping.is_set, evaluator.wake)
@@ -113,6 +116,7 @@ class Roles(Running):
             parts.callback(self.worker.stop, STOP_SECONDS)
             parts.callback(self._stopping.set)
             self.worker.start()
+        exporter.start()
         evaluator.start()
 
     def _worker_failed(self, error: BaseException) -> None:

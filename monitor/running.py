@@ -17,7 +17,7 @@ from typing import Any, Self
 from fastapi import APIRouter
 
 from monitor import logs
-from monitor.api import reading
+from monitor.api import judges, reading
 from monitor.api.app import create_app, now_us
 from monitor.api.auth import Guard
 from monitor.api.health import Check
@@ -93,7 +93,8 @@ class Running(ABC):
     def _routers(self) -> Sequence[APIRouter]:
         """What is served beside capture: the reading endpoints and the page."""
         pages = StoreReading(self.store, self.source, now_us)
-        return reading.router(self.store, self.source, now_us), page_router(pages, Guard(self.source))
+        given = (self.store, self.source, now_us)
+        return reading.router(*given), judges.router(*given), page_router(pages, Guard(self.source))
 
     def run(self) -> int:
         """Works until `stop`: 0, or until a part fails: 1."""

@@ -12,6 +12,7 @@ from monitor.api.intake import Intake
 from monitor.config import Address, ConfigSource
 from monitor.estimating import Estimating
 from monitor.evaluator.evaluator import Evaluator
+from monitor.evaluator.export import Exporter
 from monitor.evaluator.feedback import LogPublisher
 from monitor.intake import Backlog, LetterWriter, LogIntake
 from monitor.messages import Announcer
@@ -56,11 +57,14 @@ class Service(Running):
         self.intake = LogIntake(appender, letters, self.backlog)
         announcer = Announcer(self.store, LogPublisher(self.intake), self.fail)
         parts.callback(announcer.stop, SENDER_SECONDS)
-        evaluator = Evaluator(self.store, self.source, self.metrics, self.fail, alone=True)
+        exporter = Exporter(self.source, self.metrics)
+        parts.callback(exporter.stop, SENDER_SECONDS)
+        evaluator = Evaluator(self.store, self.source, self.metrics, self.fail, True, exporter.tell)
         parts.callback(evaluator.stop, SENDER_SECONDS)
         sender.start()
         runner.start()
         announcer.start()
+        exporter.start()
         evaluator.start()
         return self.intake
 

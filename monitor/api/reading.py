@@ -45,14 +45,14 @@ def _add_totals(routes: APIRouter, store: Store, source: ConfigSource, clock: Ca
     def applications() -> Response:
         with store.read() as c:
             rows = reading.applications(c)
-        return _items([msgspec.structs.asdict(row) | {"watermark": time_field(row.watermark)} for row in rows])
+        return items([msgspec.structs.asdict(row) | {"watermark": time_field(row.watermark)} for row in rows])
 
     @routes.get("/references", summary="Reference distributions, every version")
     def reference_versions(application: str | None = None) -> Response:
         with store.read() as c:
             rows = references.list_(c, application)
         times = ("created_at", "since", "until")
-        return _items([row._asdict() | {name: time_field(getattr(row, name)) for name in times} for row in rows])
+        return items([row._asdict() | {name: time_field(getattr(row, name)) for name in times} for row in rows])
 
     @routes.get("/budget", summary="False alarms: how many are accepted, and how many may have been")
     def budget() -> Response:
@@ -83,8 +83,8 @@ def _add_verdicts(routes: APIRouter, store: Store, source: ConfigSource, clock: 
         wanted = reading.Wanted(application=application, signal=signal, dimension=dimension, value=value, baseline=baseline)
         step = _parse_horizon(horizon)
         with store.read() as c:
-            end = _parse(until, "until") if until else courses.judged_through(c, application) or clock()
-            start = _parse(since, "since") if since else end - (DAY if step == WINDOW else 30 * step)
+            end = parse(until, "until") if until else courses.judged_through(c, application) or clock()
+            start = parse(since, "since") if since else end - (DAY if step == WINDOW else 30 * step)
             start = max(_from_cursor(cursor) if cursor else start, (courses.first(c, application) or 0) // step * step)
             start = -(-start // step) * step
             through = min(end, start + limit * step)
@@ -93,7 +93,7 @@ def _add_verdicts(routes: APIRouter, store: Store, source: ConfigSource, clock: 
             else:
                 found = reading.stretches(c, source.current, wanted, step, start, through)
         following = str(through) if found and through < end // step * step else None
-        return _items([_course(course, step) for course in found], following)
+        return items([_course(course, step) for course in found], following)
 
     @routes.get("/findings", summary="Findings, the newest change first")
     def found(
@@ -106,7 +106,7 @@ def _add_verdicts(routes: APIRouter, store: Store, source: ConfigSource, clock: 
     ) -> Response:
         with store.read() as c:
             rows, following = findings.query(c, application, signal, verdict, open, limit, cursor)
-        return _items([finding_fields(row) for row in rows], following)
+        return items([finding_fields(row) for row in rows], following)
 
 
 def _add_quality(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
@@ -125,12 +125,12 @@ def _add_quality(routes: APIRouter, store: Store, source: ConfigSource, clock: C
         asked = reading.Scored(application=application, slice=(dimension, value), evaluation=evaluation)
         step = _parse_horizon(horizon)
         with store.read() as c:
-            end = _parse(until, "until") if until else courses.judged_through(c, application) or clock()
-            start = _parse(since, "since") if since else end - (DAY if step == WINDOW else 30 * step)
+            end = parse(until, "until") if until else courses.judged_through(c, application) or clock()
+            start = parse(since, "since") if since else end - (DAY if step == WINDOW else 30 * step)
             if (end - start) // step > MOST_WINDOWS:
                 raise HTTPException(422, f"since: at most {MOST_WINDOWS} horizons before until")
             found = reading.quality(c, source.current, asked, step, start, end)
-        return _items([quality_fields(one) for one in found])
+        return items([quality_fields(one) for one in found])
 
 
 def _add_comparisons(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
@@ -153,7 +153,7 @@ def _add_comparisons(routes: APIRouter, store: Store, source: ConfigSource, cloc
             found = reading.comparisons(c, source.current, asked, clock(), skip, limit + 1)
             shared = reading.budget(c, source.current, clock())
         following = str(found[limit].index) if len(found) > limit else None
-        return _items([comparison_fields(one, shared) for one in found[:limit]], following)
+        return items([comparison_fields(one, shared) for one in found[:limit]], following)
 
 
 def _add_alerts(routes: APIRouter, store: Store, source: ConfigSource, clock: Callable[[], int]) -> None:
@@ -171,7 +171,7 @@ def _add_alerts(routes: APIRouter, store: Store, source: ConfigSource, clock: Ca
         with store.read() as c:
             rows, following = stored_alerts.query(c, application, signal, state, severity, limit, cursor)
             told = reading.with_notifications(c, rows)
-        return _items([alert_fields(row) for row in told], following)
+        return items([alert_fields(row) for row in told], following)
 
     @routes.post("/alerts/{id}/mark", summary="Say what an alert was", dependencies=[Depends(require("admin"))])
     def mark(request: Request, id: str, as_: Annotated[Mark, Body(alias="as", embed=True)]) -> Response:
@@ -187,12 +187,13 @@ def _json(value: Any) -> Response:
     return Response(msgspec.json.encode(value), media_type="application/json")
 
 
-def _items(items: list[Any], following: str | None = None) -> Response:
-    return _json({"items": items, "next": following})
+def items(found: list[Any], following: str | None = None) -> Response:
+    """A page of a list, and where the next one begins."""
+    return _json({"items": found, "next": following})
 
 
-def _parse(text: str, name: str) -> int:
-    """Microseconds of RFC 3339 or epoch seconds. Raises HTTPException 422."""
+def parse(text: str, name: str) -> int:
+    """Microseconds of RFC 3339 or epoch seconds, which the query calls `name`. Raises HTTPException 422."""
     try:
         value: str | float = float(text)
     except ValueError:

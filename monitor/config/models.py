@@ -23,7 +23,7 @@ from alerts import rules as alerting
 from monitor.config.base import Address, Model, is_loopback, parse_address
 from monitor.config.baselines import Baseline, Comparison, Name, Slice
 from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero, format_duration
-from monitor.config.embedding import Embeddings, embeddings_or_none
+from monitor.config.embedding import Embeddings, embeddings_or_none, web
 from monitor.config.estimation import Estimation, estimation_or_none
 from monitor.config.evaluations import ALWAYS, Evaluation, by_name
 from monitor.config.expected import Tool, tool_by_name
@@ -278,6 +278,10 @@ class Config(Model):
     false_alarms: FalseAlarms = FalseAlarms()
     content: Literal["digest", "redacted", "full"] = "digest"
     retention: Retention = Retention()
+    otlp_endpoint: Annotated[str, AfterValidator(web)] | None = Field(
+        default=None,
+        description="base URL of an OTLP/HTTP collector, without /v1/logs: scores of judges are sent there",
+    )
     deduplicate_within: Duration = HOUR
     estimation: Annotated[Estimation | None, BeforeValidator(estimation_or_none)] = None
     applications: dict[Name, ApplicationConfig] = Field(default_factory=dict)

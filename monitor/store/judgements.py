@@ -189,15 +189,16 @@ def of_run(c: Connection, application: str, judge: str, golden: int) -> dict[int
 
 
 def expire(c: Connection, before: int, limit: int = 500) -> int:
-    """Give up what has waited since before a time, so many at once: it becomes `expired`. How many."""
-    old = select(table.c.application, table.c.judge, table.c.id_hash).where(
-        table.c.state == PENDING, table.c.created_at < before
+    """Give up what was sampled before a time and has no outcome yet, so many at once: it becomes `expired`. How many."""
+    old = select(table.c.application, table.c.judge, table.c.id_hash, table.c.claimed_until).where(
+        table.c.state.in_((PENDING, CALLING)), table.c.created_at < before, table.c.golden == 0
     )
-    by_judge: dict[tuple[str, str], list[int]] = {}
-    for row in c.execute(old.where(table.c.golden == 0).limit(limit).with_for_update(skip_locked=True)):
-        by_judge.setdefault((row.application, row.judge), []).append(unsigned(row.id_hash))
-    for (application, judge), ids in sorted(by_judge.items()):
-        settle(c, application, judge, [Settled(id_hash, 0, "expired") for id_hash in ids])
+    by_judge: dict[tuple[str, str], list[Settled]] = {}
+    for row in c.execute(old.limit(limit).with_for_update(skip_locked=True)):
+        gone = Settled(unsigned(row.id_hash), row.claimed_until, "expired")
+        by_judge.setdefault((row.application, row.judge), []).append(gone)
+    for (application, judge), rows in sorted(by_judge.items()):
+        settle(c, application, judge, rows)
     return sum(map(len, by_judge.values()))
 
 

@@ -1,113 +1,69 @@
-"""All tables, for every database alike: text, 64-bit integers, doubles and bytes; no type of one dialect."""
+"""All tables."""
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Double,
-    ForeignKeyConstraint,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    text,
+from sqlalchemy import BigInteger, Column, Double, ForeignKeyConstraint, Index, LargeBinary, Table, Text, UniqueConstraint, text
+
+from monitor.store import judge_tables
+from monitor.store.columns import (
+    blob,
+    double,
+    integer,
+    integer_key,
+    key,
+    later_integer,
+    later_string,
+    metadata,
+    serial,
+    string,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(referred_table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
-RowNumber = BigInteger().with_variant(Integer(), "sqlite")
-"""64 bits everywhere: SQLite's own row number is called INTEGER."""
+judgements, judgement_counts = judge_tables.judgements, judge_tables.judgement_counts
+judge_spending, judge_states = judge_tables.judge_spending, judge_tables.judge_states
+judge_cache, golden_runs = judge_tables.judge_cache, judge_tables.golden_runs
 
-
-def _key(name: str) -> Column[str]:
-    return Column(name, Text, primary_key=True)
-
-
-def _integer_key(name: str) -> Column[int]:
-    return Column(name, BigInteger, primary_key=True, autoincrement=False)
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
-
-
-def _integer(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False)
-
-
-def _double(name: str) -> Column[float]:
-    return Column(name, Double, nullable=False)
-
-
-def _bytes(name: str) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=False)
-
-
-def _later_text(name: str) -> Column[str]:
-    """Of a later revision than its table: rows from before it are empty."""
-    return Column(name, Text, nullable=False, server_default=text("''"))
-
-
-def _later_integer(name: str) -> Column[int]:
-    return Column(name, BigInteger, nullable=False, server_default=text("0"))
-
-
-def _serial() -> Column[int]:
-    return Column("id", RowNumber, primary_key=True)
-
-
-sequences = Table("sequences", metadata, _key("name"), _integer("value"))
+sequences = Table("sequences", metadata, key("name"), integer("value"))
 
 positions = Table(
     "positions",
     metadata,
-    _key("topic"),
-    _integer_key("partition"),
-    _integer("next_offset"),
-    _bytes("watermarks"),
-    _later_text("topic_id"),
-    _later_integer("accepted_at"),
-    _later_integer("checked_at"),
-    _later_integer("behind"),
-    _later_integer("moved_at"),
-    _later_text("owner"),
+    key("topic"),
+    integer_key("partition"),
+    integer("next_offset"),
+    blob("watermarks"),
+    later_string("topic_id"),
+    later_integer("accepted_at"),
+    later_integer("checked_at"),
+    later_integer("behind"),
+    later_integer("moved_at"),
+    later_string("owner"),
 )
 
 panes = Table(
     "panes",
     metadata,
-    _key("application"),
-    _key("dimension"),
-    _key("value"),
-    _integer_key("step"),
-    _integer_key("start"),
-    _key("topic"),
-    _integer_key("partition"),
-    _integer("n"),
-    _bytes("pane"),
+    key("application"),
+    key("dimension"),
+    key("value"),
+    integer_key("step"),
+    integer_key("start"),
+    key("topic"),
+    integer_key("partition"),
+    integer("n"),
+    blob("pane"),
     Index(None, "step", "start", "application"),
 )
 
 recent_ids = Table(
     "recent_ids",
     metadata,
-    _serial(),
-    _text("topic"),
-    _integer("partition"),
-    _text("application"),
-    _integer("accepted_at"),
-    _bytes("hashes"),
-    _bytes("starts"),
-    _bytes("codes"),
-    _bytes("dimensions"),
+    serial(),
+    string("topic"),
+    integer("partition"),
+    string("application"),
+    integer("accepted_at"),
+    blob("hashes"),
+    blob("starts"),
+    blob("codes"),
+    blob("dimensions"),
     Column("low", BigInteger, nullable=False, server_default=text(str(-(2**63)))),
     Column("high", BigInteger, nullable=False, server_default=text(str(2**63 - 1))),
     Index(None, "accepted_at"),
@@ -119,41 +75,41 @@ recent_ids = Table(
 slices = Table(
     "slices",
     metadata,
-    _key("application"),
-    _key("dimension"),
-    _key("value"),
-    _integer("code"),
-    _integer("first_seen"),
+    key("application"),
+    key("dimension"),
+    key("value"),
+    integer("code"),
+    integer("first_seen"),
     UniqueConstraint("application", "dimension", "code"),
 )
 
-estimates = Table("estimates", metadata, _key("application"), _integer_key("day"), _bytes("body"))
+estimates = Table("estimates", metadata, key("application"), integer_key("day"), blob("body"))
 
-words = Table("words", metadata, _key("application"), _key("word"), _integer("told_at"))
+words = Table("words", metadata, key("application"), key("word"), integer("told_at"))
 
 counters = Table(
     "counters",
     metadata,
-    _key("application"),
-    _integer("interactions"),
-    _integer("duplicates"),
-    _integer("late"),
-    _integer("refused"),
+    key("application"),
+    integer("interactions"),
+    integer("duplicates"),
+    integer("late"),
+    integer("refused"),
 )
 
 dead_letters = Table(
     "dead_letters",
     metadata,
-    _serial(),
-    _integer("at"),
-    _text("topic"),
-    _integer("partition"),
+    serial(),
+    integer("at"),
+    string("topic"),
+    integer("partition"),
     Column("offset", BigInteger),
-    _integer("index"),
-    _text("field"),
-    _text("reason"),
-    _text("text"),
-    _bytes("line"),
+    integer("index"),
+    string("field"),
+    string("reason"),
+    string("text"),
+    blob("line"),
     UniqueConstraint("topic", "partition", "offset", "index"),
     Index(None, "at"),
     sqlite_autoincrement=True,
@@ -162,27 +118,27 @@ dead_letters = Table(
 joined_feedback = Table(
     "joined_feedback",
     metadata,
-    _key("application"),
-    _integer_key("id_hash"),
-    _key("name"),
-    _key("source"),
-    _double("value"),
-    _integer("start"),
-    _bytes("codes"),
+    key("application"),
+    integer_key("id_hash"),
+    key("name"),
+    key("source"),
+    double("value"),
+    integer("start"),
+    blob("codes"),
     Index(None, "start"),
 )
 
 waiting_feedback = Table(
     "waiting_feedback",
     metadata,
-    _key("application"),
-    _integer_key("id_hash"),
-    _key("name"),
-    _key("source"),
+    key("application"),
+    integer_key("id_hash"),
+    key("name"),
+    key("source"),
     Column("value_number", Double),
     Column("value_text", LargeBinary),
-    _integer("at"),
-    _later_integer("seq"),
+    integer("at"),
+    later_integer("seq"),
     Index(None, "at"),
     Index(None, "application", "seq"),
 )
@@ -190,22 +146,22 @@ waiting_feedback = Table(
 contents = Table(
     "contents",
     metadata,
-    _key("application"),
-    _integer_key("id_hash"),
-    _integer("start"),
-    _bytes("texts"),
+    key("application"),
+    integer_key("id_hash"),
+    integer("start"),
+    blob("texts"),
     Index(None, "start"),
 )
 
 reference_versions = Table(
     "reference_versions",
     metadata,
-    _key("application"),
-    _key("name"),
-    _integer_key("version"),
-    _integer("created_at"),
-    _text("source"),
-    _integer("n"),
+    key("application"),
+    key("name"),
+    integer_key("version"),
+    integer("created_at"),
+    string("source"),
+    integer("n"),
     Column("since", BigInteger),
     Column("until", BigInteger),
 )
@@ -213,12 +169,12 @@ reference_versions = Table(
 reference_panes = Table(
     "reference_panes",
     metadata,
-    _key("application"),
-    _key("name"),
-    _integer_key("version"),
-    _key("dimension"),
-    _key("value"),
-    _bytes("pane"),
+    key("application"),
+    key("name"),
+    integer_key("version"),
+    key("dimension"),
+    key("value"),
+    blob("pane"),
     ForeignKeyConstraint(
         ["application", "name", "version"],
         ["reference_versions.application", "reference_versions.name", "reference_versions.version"],
@@ -229,37 +185,37 @@ reference_panes = Table(
 comparisons = Table(
     "comparisons",
     metadata,
-    _key("application"),
-    _integer_key("index"),
-    _text("dimension"),
-    _text("value"),
-    _text("signal"),
-    _text("baseline"),
+    key("application"),
+    integer_key("index"),
+    string("dimension"),
+    string("value"),
+    string("signal"),
+    string("baseline"),
     UniqueConstraint("application", "dimension", "value", "signal", "baseline"),
 )
 
 courses = Table(
     "courses",
     metadata,
-    _key("application"),
-    _integer_key("start"),
-    _integer("version"),
-    _bytes("arrays"),
+    key("application"),
+    integer_key("start"),
+    integer("version"),
+    blob("arrays"),
     Index(None, "start"),
 )
 
-calibrations = Table("calibrations", metadata, _key("application"), _integer_key("start"), _bytes("arrays"))
+calibrations = Table("calibrations", metadata, key("application"), integer_key("start"), blob("arrays"))
 
-judged = Table("judged", metadata, _key("application"), _integer("through"))
+judged = Table("judged", metadata, key("application"), integer("through"))
 
-closings = Table("closings", metadata, _key("application"), _integer("through"))
+closings = Table("closings", metadata, key("application"), integer("through"))
 
 late_windows = Table(
     "late_windows",
     metadata,
-    _serial(),
-    _text("application"),
-    _integer("start"),
+    serial(),
+    string("application"),
+    integer("start"),
     Index(None, "application"),
     sqlite_autoincrement=True,
 )
@@ -267,16 +223,16 @@ late_windows = Table(
 findings = Table(
     "findings",
     metadata,
-    _key("id"),
-    _text("application"),
-    _text("dimension"),
-    _text("value"),
-    _text("signal"),
-    _text("baseline"),
-    _integer("since"),
+    key("id"),
+    string("application"),
+    string("dimension"),
+    string("value"),
+    string("signal"),
+    string("baseline"),
+    integer("since"),
     Column("ended", BigInteger),
-    _text("verdict"),
-    _bytes("body"),
+    string("verdict"),
+    blob("body"),
     Index(None, "since", "id"),
     Index(None, "application", "ended"),
     Index(None, "application", "since"),
@@ -285,15 +241,15 @@ findings = Table(
 alerts = Table(
     "alerts",
     metadata,
-    _key("id"),
-    _integer("number"),
-    _text("application"),
-    _text("severity"),
-    _text("state"),
-    _text("signal"),
-    _integer("started_at"),
+    key("id"),
+    integer("number"),
+    string("application"),
+    string("severity"),
+    string("state"),
+    string("signal"),
+    integer("started_at"),
     Column("mark", Text),
-    _bytes("body"),
+    blob("body"),
     UniqueConstraint("number"),
     Index(None, "started_at", "id"),
     Index(None, "application", "state"),
@@ -302,11 +258,11 @@ alerts = Table(
 alert_transitions = Table(
     "alert_transitions",
     metadata,
-    _serial(),
-    _text("alert"),
-    _text("state"),
-    _integer("at"),
-    _bytes("body"),
+    serial(),
+    string("alert"),
+    string("state"),
+    integer("at"),
+    blob("body"),
     UniqueConstraint("alert", "at", "state"),
     sqlite_autoincrement=True,
 )
@@ -314,12 +270,12 @@ alert_transitions = Table(
 audit = Table(
     "audit",
     metadata,
-    _serial(),
-    _integer("at"),
-    _text("actor"),
-    _text("action"),
-    _text("subject"),
-    _text("detail"),
+    serial(),
+    integer("at"),
+    string("actor"),
+    string("action"),
+    string("subject"),
+    string("detail"),
     Index(None, "subject"),
     sqlite_autoincrement=True,
 )
@@ -327,12 +283,12 @@ audit = Table(
 notifications = Table(
     "notifications",
     metadata,
-    _key("id"),
-    _text("alert"),
-    _text("receiver"),
-    _text("outcome"),
-    _double("created_at"),
-    _bytes("body"),
+    key("id"),
+    string("alert"),
+    string("receiver"),
+    string("outcome"),
+    double("created_at"),
+    blob("body"),
     Column("claimed_until", Double, nullable=False, server_default=text("0")),
     Index(None, "alert"),
     Index(None, "outcome"),
@@ -341,67 +297,9 @@ notifications = Table(
 messages = Table(
     "messages",
     metadata,
-    _serial(),
-    _text("topic"),
-    _text("key"),
-    _bytes("value"),
+    serial(),
+    string("topic"),
+    string("key"),
+    blob("value"),
     sqlite_autoincrement=True,
-)
-
-judgements = Table(
-    "judgements",
-    metadata,
-    _key("application"),
-    _key("judge"),
-    _integer_key("id_hash"),
-    _text("interaction_id"),
-    _integer("start"),
-    _text("stratum"),
-    _integer("golden"),
-    _text("state"),
-    _integer("created_at"),
-    _integer("claimed_until"),
-    _integer("day"),
-    _integer("reserved"),
-    Column("texts", LargeBinary),
-    Column("score", Double),
-    Index(None, "application", "judge", "state", "created_at"),
-    Index(None, "application", "judge", "golden"),
-    Index(None, "created_at"),
-)
-
-judgement_counts = Table(
-    "judgement_counts",
-    metadata,
-    _key("application"),
-    _key("judge"),
-    _integer_key("start"),
-    _key("outcome"),
-    _integer("n"),
-)
-
-judge_spending = Table(
-    "judge_spending",
-    metadata,
-    _key("application"),
-    _key("judge"),
-    _integer_key("day"),
-    _integer("calls"),
-    _integer("reserved"),
-    _integer("spent"),
-)
-
-judge_states = Table("judge_states", metadata, _key("application"), _key("judge"), _integer("paused_until"), _text("why"))
-
-judge_cache = Table("judge_cache", metadata, _key("key"), _integer("at"), _double("score"), _text("label"), Index(None, "at"))
-
-golden_runs = Table(
-    "golden_runs",
-    metadata,
-    _key("application"),
-    _key("judge"),
-    _integer_key("at"),
-    _text("definition"),
-    _integer("done_at"),
-    _bytes("body"),
 )

@@ -229,5 +229,5 @@ def chosen(hashes: NDArray[np.uint64], share: float) -> NDArray[np.bool_]:
 
 
 def bound_tokens(texts: Sequence[str]) -> int:
-    """At least as many tokens as texts have, as good as always: a token for two bytes of UTF-8, and some for each text."""
-    return sum(len(text.encode()) // 2 + 8 for text in texts)
+    """More tokens than texts have: those of byte-level tokenizers hold at least a byte each; and some for each message."""
+    return sum(len(text.encode()) + 8 for text in texts)

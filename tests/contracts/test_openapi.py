@@ -23,6 +23,7 @@ CONTRACT = {
     "/api/applications": {"get"},
     "/api/windows": {"get"},
     "/api/quality": {"get"},
+    "/api/judges": {"get"},
     "/api/findings": {"get"},
     "/api/alerts": {"get"},
     "/api/alerts/{id}/mark": {"post"},

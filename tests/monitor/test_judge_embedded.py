@@ -1,5 +1,6 @@
 """A judge in the embedded service: what it says of the sample becomes a signal, whatever else the judge does."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -9,13 +10,15 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from sqlalchemy import select
 
 from monitor.config import ConfigSource, parse
 from monitor.service import Service
 from monitor.store import judgements
+from monitor.store.tables import judgements as table
 from records.pane import TOTAL
 from records.window import WINDOW
-from tests.judge_server import Judge, judging
+from tests.judge_server import Judge, hanging, judging
 from tests.monitor.streaming import left
 from tests.monitor.waiting import until
 
@@ -27,7 +30,9 @@ applications:
     slices: [model]
     allowed_lateness: 0s
     evaluations: [{{judge: {{name: helpful, rubric: "Is it of help?", endpoint: "{endpoint}", model: large, {more}}}}}]
+content: {content}
 """
+DOCS = Path(__file__).parents[2] / "docs"
 SECRET = "sk-hunter2hunter2hunter2"
 
 
@@ -38,8 +43,8 @@ def rows(n: int, at: float) -> bytes:
 
 
 @contextmanager
-def serving(directory: Path, judge: Judge, more: str) -> Iterator[tuple[Service, httpx.Client]]:
-    text = CONFIG.format(directory=directory, endpoint=judge.endpoint, more=more)
+def serving(directory: Path, judge: Judge, more: str, content: str = "digest") -> Iterator[tuple[Service, httpx.Client]]:
+    text = CONFIG.format(directory=directory, endpoint=judge.endpoint, more=more, content=content)
     with (
         Service(ConfigSource(parse(text, "judge.yaml", {}))) as service,
         httpx.Client(base_url=service.url, trust_env=False) as client,
@@ -77,3 +82,36 @@ def test_what_a_judge_says_of_the_sample_is_a_signal_of_its_windows(tmp_path: Pa
         assert judge.most_at_once <= 8
         assert all(request.headers["authorization"] == f"Bearer {SECRET}" for request in judge.requests)
         assert set(judge.asked().values()) == {1}
+
+
+def test_a_judge_that_hangs_holds_nobody_up_and_coverage_says_so(tmp_path: Path) -> None:
+    with judging(always=hanging) as judge, serving(tmp_path, judge, "sample: 1.0, timeout: 100ms") as (service, client):
+        assert client.post("/v1/interactions", content=rows(2, time.time())).status_code == 202
+        until(lambda: client.get("/api/applications").json()["items"][0:1])
+        assert client.get("/readyz").status_code == 200
+        until(lambda: outcomes(service).get("timeout") == 2)
+        (item,) = client.get("/api/judges", params={"application": "support"}).json()["items"]
+        assert item["coverage"] == {"sampled": 2, "judged": 0, "missing": {"timeout": 2}, "pending": 0, "ratio": 0.0}
+        assert item["paused"]["why"] == "timeout"
+        assert (item["today"]["calls"], item["today"]["reserved_usd"]) == (len(judge.requests), 0.0)
+        assert item["today"]["cost_usd"] > 0
+        assert score(service)[0] == 0
+        (shown,) = re.findall(r"^```json\n(.*?)^```", (DOCS / "api.md").read_text(), re.MULTILINE | re.DOTALL)
+        documented = msgspec.json.decode(shown.replace("\n", ""))["items"][0]
+        assert documented.keys() == item.keys()
+        for part in ("coverage", "today"):
+            assert documented[part].keys() == item[part].keys()
+        assert documented["windows"][0].keys() == item["windows"][0].keys()
+
+
+def test_texts_are_gone_with_the_outcome_and_personal_data_never_leaves(tmp_path: Path) -> None:
+    with judging() as judge, serving(tmp_path, judge, "sample: 1.0", "redacted") as (service, client):
+        row = {"id": "a", "application": "support", "timestamp": time.time(), "prompt": "I am jo@example.org",
+               "response": "Hello jo@example.org", "context": ["jo@example.org bought a kettle"]}  # fmt: skip
+        client.post("/v1/interactions", json=row)
+        until(lambda: outcomes(service).get("judged") == 1)
+        judged = {"prompt": "I am [email]", "response": "Hello [email]", "context 1": "[email] bought a kettle"}
+        assert judge.requests[0].judged() == judged
+        with service.store.read() as c:
+            (kept,) = c.execute(select(table.c.texts, table.c.interaction_id))
+        assert tuple(kept) == (None, "")

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from monitor.store.tables import metadata
+from monitor.store.columns import metadata
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
 context.run_migrations()
