@@ -57,7 +57,7 @@ def read_overview(sight: Sight, applications: Sequence[str], query: Query) -> Ov
     rows = tuple(replace(alert_row(incident), moved=moved(incident)) for incident in listed)
     last = "" if rows else _last_alert(sight)
     if sight.reference.calibration is None or not sight.baselines:
-        return OverviewView(chrome, state, rows, last, axis, first_run=_first_run(sight))
+        return OverviewView(chrome, state, rows, last, axis, quality=read_quality(sight), first_run=_first_run(sight))
     inside = (verdicts.start >= axis.start) & (verdicts.start < axis.end)
     board = Board(verdicts.select(inside), axis)
     baseline = next((b.name for b in sight.baselines if b.name == query.against), sight.baselines[0].name)
