@@ -7,7 +7,7 @@ PEERS := $(VENV)/peers
 PORT ?= 4000
 SEED ?= 1
 
-.PHONY: help install demo test test-faults lint bench bench-rates bench-month bench-many bench-peers bench-swaps bench-scenarios bench-evaluation screenshots clean
+.PHONY: help install demo test test-faults lint bench bench-rates bench-month bench-many bench-peers bench-swaps bench-scenarios bench-evaluation bench-quality screenshots clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -75,6 +75,9 @@ bench-peers: $(PEERS)/.installed  ## clean windows that other tools flag by thei
 
 bench-swaps: install  ## real swaps of models against the number of responses seen
 	$(BIN)/python -m bench.swaps
+
+bench-quality: install  ## how often intervals of a true mean cover it
+	$(BIN)/python -m bench.quality
 
 bench-scenarios: install  ## real data through the real pipeline
 	$(BIN)/python -m bench.scenarios
