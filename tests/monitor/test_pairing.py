@@ -5,12 +5,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.store.engine import Store
 from records.window import WINDOW
+from streams.broker import FEEDBACK, INTERACTIONS
 from tests.monitor.streaming import (
     ACCEPTED,
     APPLICATION,
@@ -26,6 +28,8 @@ from tests.monitor.streaming import (
     windows,
 )
 from tests.monitor.test_joining import CALL, feedback, ingest, scores
+from tests.monitor.test_partitions import PLACES, Topics, Worker, by_embedded
+from tests.monitor.test_partitions import counted as summed
 
 JUDGED = f"""{CONFIG}    evaluations:
       - judge: {{name: helpful, rubric: "Does it help?", endpoint: "http://127.0.0.1:9/v1", model: m, scale: [bad, fair, good]}}
@@ -119,7 +123,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(events=EVENTS, first=st.permutations(range(3)), came=st.tuples(*[st.integers(0, 12)] * 3), size=st.integers(1, 4))
 def test_any_order_and_replacement_leaves_the_panes_of_the_last_scores_to_the_bit(
     events: list[tuple[int, str, float]], first: list[int], came: tuple[int, ...], size: int
@@ -158,3 +162,25 @@ def test_pairs_are_never_compared(tmp_path: Path) -> None:
         ingest(pipe, len(parts) + 1, windows(1, first=60)[0])
         names = {subject.signal for subject in pipe.verdicts.judges[APPLICATION].course.registry}
     assert {name for name in names if "helpful" in name} == {"scores.helpful", "scores.helpful.human"}
+
+
+def test_workers_that_share_the_partitions_count_the_same_pairs_as_the_embedded_stream(tmp_path: Path) -> None:
+    topics, log, rng = Topics(), [], np.random.default_rng(4)
+    for window, batch in enumerate(windows(4, rows=12)):
+        known = [f"{rng.integers(max(window - 1, 0), window + 2)}-{row}" for row in range(12)]
+        told = [
+            said(float(rng.integers(5)) / 4, source, id_) for id_ in known for source in rng.permutation(["human", "judge"])
+        ]
+        topics.add(INTERACTIONS, batch)
+        topics.add(FEEDBACK, told)
+        log += [record(0, batch), record(0, told, topic="feedback")]
+    with opened(tmp_path / "workers.db") as store:
+        workers = [Worker(store, JUDGED, name) for name in "ab"]
+        for worker, places in zip(workers, (PLACES[::2], PLACES[1::2]), strict=True):
+            worker.own(places)
+        while any(worker.step(topics, int(rng.integers(1, 4))) for worker in rng.permutation(np.array(workers, object))):
+            pass
+        with store.read() as c:
+            shared = summed(c)
+    assert shared == by_embedded(tmp_path / "one.db", [one._replace(offset=i + 1) for i, one in enumerate(log)], JUDGED)
+    assert any("scores.helpful.paired.correction" in pane["moments"] for pane in shared["panes"].values())
