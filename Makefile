@@ -85,6 +85,9 @@ bench-scenarios: install  ## real data through the real pipeline
 bench-evaluation: install  ## scores without a reference: what they tell apart, and what they cost
 	$(BIN)/python -m bench.evaluation
 
+bench-judging: install  ## what having a sample judged costs beside the calls
+	$(BIN)/python -m bench.judging
+
 screenshots: install  ## docs/images from a demo
 	./scripts/screenshots
 

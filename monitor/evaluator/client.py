@@ -10,7 +10,7 @@ import msgspec
 
 from alerts.notify.client import open_client
 from monitor.config.judges import Judge
-from signals.evaluation.judging import Rubric, Texts, Verdict, bound_tokens, messages, read_completion, response_format
+from signals.evaluation.judging import Texts, Verdict, bound_tokens, messages, read_completion, response_format
 
 CONNECT_SECONDS = 5.0
 MOST_BYTES = 1 << 20
@@ -21,6 +21,9 @@ RETRIED = ("timeout", "unreachable", "rate_limited", "server_error")
 OF_THE_JUDGE = (*RETRIED, "denied")
 """Failures that say something of the judge, not of the text."""
 _DENIED = (401, 403, 404, 405)
+_NO_CODE = "0" * 16
+_MARKS = 2 * len(f"<<<{_NO_CODE} end >>>\n")
+"""At most so many bytes stand around a text, besides its name twice."""
 _NAMED = ((b"max_completion_tokens", "max_tokens"), (b"temperature", "temperature"))
 
 
@@ -40,6 +43,7 @@ class Client:
 
     def __init__(self, judge: Judge):
         self._judge, self.rubric = judge, judge.goes_by
+        self._around = bound_tokens([message["content"] for message in messages(self.rubric, Texts(), _NO_CODE)])
         self._without: frozenset[str] = frozenset()
         self._headers = {"Content-Type": "application/json", "User-Agent": "plumbline"}
         if judge.api_key is not None:
@@ -58,7 +62,8 @@ class Client:
 
     def bound(self, texts: Texts) -> int:
         """Micro-dollars that one call costs at most."""
-        return self._judge.prices.cost(_bound(self.rubric, texts), self._judge.max_tokens)
+        shown = [f"{name}{name}{text}" for name, text in texts.parts()]
+        return self._judge.prices.cost(self._around + bound_tokens(shown) + _MARKS * len(shown), self._judge.max_tokens)
 
     def ask(self, texts: Texts) -> Asked:
         """One judgement, of one call, and one more where the server does not know an option of the request."""
@@ -123,10 +128,6 @@ class Client:
                 if len(answer) > MOST_BYTES:
                     raise httpx.RemoteProtocolError("")
             return response.status_code, response.headers, bytes(answer)
-
-
-def _bound(rubric: Rubric, texts: Texts) -> int:
-    return bound_tokens([message["content"] for message in messages(rubric, texts, "0" * 16)])
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:

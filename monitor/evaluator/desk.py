@@ -26,8 +26,8 @@ from streams.broker import FEEDBACK
 ATTEMPTS = 3
 FIRST_WAIT, LONGEST_WAIT, MARGIN = 0.5, 10.0, 10.0
 """Seconds before another attempt, doubling; and how long after its last moment a judgement counts as abandoned."""
-AT_LEAST, ROUNDS = 16, 20
-"""Rows looked at in one go, and how often in one transaction: those that need no call are many in a row."""
+MANY, ROUNDS = 50, 20
+"""Rows looked at in one go, and how often in one transaction, where rows need no call: those are many in a row."""
 ALONE = 2**62
 CACHED = "cached"
 
@@ -72,6 +72,21 @@ class Turn:
     looked_at: int = 0
 
 
+class Purse:
+    """What one transaction spends, by day: written at its end, a row each. `today` is what it may go by."""
+
+    def __init__(self, today: Spending, day: int):
+        self.today, self.day = today, day
+        self.spent: dict[int, Spending] = {}
+
+    def add(self, day: int, calls: int, reserved: int, spent: int) -> None:
+        """What is taken back is negative."""
+        more = (calls, reserved, spent)
+        self.spent[day] = Spending(*map(sum, zip(self.spent.get(day, Spending()), more, strict=True)))
+        if day == self.day:
+            self.today = Spending(*map(sum, zip(self.today, more, strict=True)))
+
+
 class Standing(NamedTuple):
     """What the golden set says of a judge now: its scores are withheld, or `shift` is taken off them."""
 
@@ -105,16 +120,16 @@ class Desk:
         that whatever is being called for was left by a process that died. Without `claiming` nothing new begins."""
         turn = Turn()
         judges.alone(c, *self.name)
-        self._give_up(c, ALONE if alone else now, turn)
-        self._write_down(c, now, finished, turn)
+        purse = Purse(judges.spending(c, *self.name, now // DAY), now // DAY)
+        self._give_up(c, ALONE if alone else now, purse, turn)
+        self._write_down(c, now, finished, purse, turn)
         self._tell_pause(c)
-        if not claiming:
-            return turn
-        self._heed_golden_set(c, now, turn)
-        day = now // DAY
-        spent = judges.spending(c, *self.name, day)
-        spent, room = self._begin_again(c, now, day, spent, self.room(now / 1e6, len(finished)), turn)
-        self._claim(c, now, day, spent, room, turn)
+        if claiming:
+            self._heed_golden_set(c, now, turn)
+            room = self._begin_again(c, now, purse, self.room(now / 1e6, len(finished)), turn)
+            self._claim(c, now, purse, room, turn)
+        for day, more in sorted(purse.spent.items()):
+            judges.spend(c, *self.name, day, more)
         return turn
 
     def _heed_golden_set(self, c: Connection, now: int, turn: Turn) -> None:
@@ -128,29 +143,30 @@ class Desk:
 
     # -- what came back ----------------------------------------------------------------------------------------------
 
-    def _give_up(self, c: Connection, before: int, turn: Turn) -> None:
+    def _give_up(self, c: Connection, before: int, purse: Purse, turn: Turn) -> None:
         """Nobody knows what became of these calls: they are paid for, and never made again."""
         mine = self.busy.keys() | {task.row.id_hash for task in self.waiting}
         lost = [row for row in judgements.abandoned(c, *self.name, before) if row[0] not in mine]
         judgements.settle(c, *self.name, [Settled(id_hash, until, "interrupted") for id_hash, until, _, _ in lost])
         for _, _, day, reserved in lost:
-            judges.spend(c, *self.name, day, Spending(0, -reserved, reserved))
+            purse.add(day, 0, -reserved, reserved)
             turn.cost += reserved
         turn.finals += [Final("", "interrupted")] * len(lost)
 
-    def _write_down(self, c: Connection, now: int, finished: Sequence[tuple[Task, Asked]], turn: Turn) -> None:
+    def _write_down(self, c: Connection, now: int, finished: Sequence[tuple[Task, Asked]], purse: Purse, turn: Turn) -> None:
         again = [(task, asked) for task, asked in finished if self._may_try_again(task, asked, now / 1e6)]
         last = [(task, asked) for task, asked in finished if not self._may_try_again(task, asked, now / 1e6)]
         ids = judgements.calling(c, *self.name, {task.row.id_hash: task.until for task, _ in again})
         mine = ids | judgements.settle(c, *self.name, [_settled(task, asked) for task, asked in last])
         for task, asked in finished:
             if task.row.id_hash in mine:
-                judges.spend(c, *self.name, task.day, Spending(0, -task.reserved, asked.cost))
+                purse.add(task.day, 0, -task.reserved, asked.cost)
                 turn.cost += asked.cost
-        for task, asked in again:
-            if task.row.id_hash in ids:
-                judgements.claim(c, *self.name, [task.row.id_hash], task.until, task.day, [0])
-                turn.again.append(replace(task, reserved=0, at=now / 1e6 + _pause(task, asked), failure=asked.outcome))
+        again = [(task, asked) for task, asked in again if task.row.id_hash in ids]
+        judgements.claim(c, *self.name, [(task.row.id_hash, task.until, task.day, 0) for task, _ in again])
+        turn.again += [
+            replace(task, reserved=0, at=now / 1e6 + _pause(task, asked), failure=asked.outcome) for task, asked in again
+        ]
         scores = {t.key: (a.verdict.score or 0.0, a.verdict.label) for t, a in last if a.verdict and a.outcome == JUDGED}
         judges.cache(c, scores, now)
         finals = [(t.row, self._final(t.row, a.outcome, a)) for t, a in last if t.row.id_hash in mine]
@@ -192,54 +208,58 @@ class Desk:
 
     # -- what is next ------------------------------------------------------------------------------------------------
 
-    def _begin_again(self, c: Connection, now: int, day: int, spent: Spending, room: int, turn: Turn) -> tuple[Spending, int]:
+    def _begin_again(self, c: Connection, now: int, purse: Purse, room: int, turn: Turn) -> int:
         """Another attempt for what waited for one; what the budget no longer pays, or a pause, ends as it failed."""
+        claims, ended = [], []
         for task in self.waiting:
             need = self.client.bound(task.texts)
-            if now / 1e6 < self.breaker.until or _over(self.judge, spent, need):
-                judgements.settle(c, *self.name, [Settled(task.row.id_hash, task.until, task.failure)])
-                turn.over.append(task.row.id_hash)
+            if now / 1e6 < self.breaker.until or _over(self.judge, purse.today, need):
+                ended.append(Settled(task.row.id_hash, task.until, task.failure))
                 turn.finals.append(Final(task.row.interaction_id, task.failure, golden=bool(task.row.golden)))
-            elif task.at <= now / 1e6 and room and not _full(self.judge, spent, need):
-                spent = self._reserve(c, day, spent, need)
-                judgements.claim(c, *self.name, [task.row.id_hash], task.until, day, [need])
-                turn.calls.append(replace(task, attempt=task.attempt + 1, day=day, reserved=need))
-                turn.over.append(task.row.id_hash)
+            elif task.at <= now / 1e6 and room and not _full(self.judge, purse.today, need):
+                purse.add(purse.day, 1, need, 0)
+                claims.append((task.row.id_hash, task.until, purse.day, need))
+                turn.calls.append(replace(task, attempt=task.attempt + 1, day=purse.day, reserved=need))
                 room -= 1
-        return spent, room
+        judgements.settle(c, *self.name, ended)
+        judgements.claim(c, *self.name, claims)
+        turn.over += [one.id_hash for one in ended] + [claim[0] for claim in claims]
+        return room
 
-    def _reserve(self, c: Connection, day: int, spent: Spending, need: int) -> Spending:
-        judges.spend(c, *self.name, day, Spending(1, need, 0))
-        return Spending(spent.calls + 1, spent.reserved + need, spent.spent)
-
-    def _claim(self, c: Connection, now: int, day: int, spent: Spending, room: int, turn: Turn) -> None:
+    def _claim(self, c: Connection, now: int, purse: Purse, room: int, turn: Turn) -> None:
         """The oldest that wait: what needs no call has its outcome at once, for the others money is reserved."""
         until = now + int((ATTEMPTS * (self.judge.timeout / 1e6 + LONGEST_WAIT) + MARGIN) * 1e6)
         asked = {task.key for task in (*self.busy.values(), *self.waiting, *turn.calls)}
+        limit = room
         for _ in range(ROUNDS if room else 0):
-            rows = judgements.take(c, *self.name, max(room, AT_LEAST))
-            texts = [_texts(row) for row in rows]
-            keys = [text.key(self.definition) for text in texts]
-            known = judges.cached(c, keys)
+            rows = [self._read(row) for row in judgements.take(c, *self.name, limit)]
+            known = judges.cached(c, [key for row, _, key in rows if not row.golden])
             done: list[tuple[Claimed, Final, float | None]] = []
-            begun = len(turn.calls)
-            for row, text, key in zip(rows, texts, keys, strict=True):
+            claims = []
+            for row, text, key in rows:
                 need = self.client.bound(text)
-                if final := self._without_call(row, known.get(key), spent, need):
+                if final := self._without_call(row, known.get(key), purse.today, need):
                     done.append((row, final, known.get(key, (None, ""))[0]))
-                elif _full(self.judge, spent, need) or not room:
+                elif _full(self.judge, purse.today, need) or not room:
                     break
                 elif row.golden or key not in asked:  # the same text is asked about once: the others find its score
                     asked.add(key)
-                    spent = self._reserve(c, day, spent, need)
-                    judgements.claim(c, *self.name, [row.id_hash], until, day, [need])
-                    turn.calls.append(Task(row, text, key, until, day, need))
+                    purse.add(purse.day, 1, need, 0)
+                    claims.append((row.id_hash, until, purse.day, need))
+                    turn.calls.append(Task(row, text, key, until, purse.day, need))
                     room -= 1
+            judgements.claim(c, *self.name, claims)
             judgements.settle(c, *self.name, [Settled(row.id_hash, 0, final.outcome, raw) for row, final, raw in done])
             self._publish(c, now, [(row, final) for row, final, _ in done], turn)
             turn.more = bool(done)
-            if not room or (not done and len(turn.calls) == begun):
+            if not room or not (done or claims):
                 return
+            limit = max(room, MANY)
+
+    def _read(self, row: Claimed) -> tuple[Claimed, Texts, bytes]:
+        prompt, response, context, answer = row.texts
+        texts = Texts(prompt, response, tuple(context), answer)
+        return row, texts, texts.key(self.definition)
 
     def _without_call(self, row: Claimed, known: tuple[float, str] | None, spent: Spending, need: int) -> Final | None:
         """What becomes of a row for which nobody is to be asked; None where somebody is."""
@@ -279,11 +299,6 @@ class Desk:
 def _settled(task: Task, asked: Asked) -> Settled:
     score = asked.verdict.score if asked.verdict and asked.outcome == JUDGED else None
     return Settled(task.row.id_hash, task.until, asked.outcome, score)
-
-
-def _texts(row: Claimed) -> Texts:
-    prompt, response, context, answer = row.texts
-    return Texts(prompt, response, tuple(context), answer)
 
 
 def _over(judge: Judge, spent: Spending, need: int) -> bool:

@@ -21,7 +21,7 @@ judgements = Table(
     integer("reserved"),
     Column("texts", LargeBinary),
     Column("score", Double),
-    Index(None, "application", "judge", "state", "created_at"),
+    Index("ix_judgements_queue", "application", "judge", "state", "created_at", "id_hash"),
     Index(None, "application", "judge", "golden"),
     Index(None, "created_at"),
 )

@@ -106,19 +106,19 @@ def take(c: Connection, application: str, judge: str, limit: int) -> list[Claime
     ]
 
 
-def claim(
-    c: Connection, application: str, judge: str, ids: Sequence[int], until: int, day: int, reserved: Sequence[int]
-) -> None:
-    """These are being called for until `until`, for micro-dollars `reserved` of the budget of `day`."""
-    if ids:
-        values = {"state": CALLING, "claimed_until": until, "day": day, "reserved": bindparam("of_reserved")}
-        statement = update(table).where(*_row(application, judge)).values(values)
-        rows = zip(ids, reserved, strict=True)
-        c.execute(statement, [{"of_id": signed(id_hash), "of_reserved": micro} for id_hash, micro in rows])
+def claim(c: Connection, application: str, judge: str, rows: Sequence[tuple[int, int, int, int]]) -> None:
+    """These (id_hash, until, day, reserved) are being called for until `until`, for micro-dollars of the budget of a day."""
+    if rows:
+        named = ("claimed_until", "day", "reserved")
+        values: dict[str, Any] = {"state": CALLING, **{name: bindparam(f"of_{name}") for name in named}}
+        given = [{"of_id": signed(row[0]), **dict(zip((f"of_{name}" for name in named), row[1:], strict=True))} for row in rows]
+        c.execute(update(table).where(*_row(application, judge)).values(values), given)
 
 
 def settle(c: Connection, application: str, judge: str, outcomes: Sequence[Settled]) -> set[int]:
     """Write outcomes down and forget the texts; the interactions for which that was still to be done by who speaks."""
+    if not outcomes:
+        return set()
     said = {outcome.id_hash: outcome for outcome in outcomes}
     mine: list[Row[tuple[int, ...]]] = []
     for chunk in chunks([signed(id_hash) for id_hash in said]):

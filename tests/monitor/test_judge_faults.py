@@ -216,7 +216,7 @@ def test_where_a_server_does_not_say_what_it_took_the_most_counts(store: Store, 
 
 def test_a_judge_that_fails_in_a_row_pauses_and_comes_back(store: Store, judge: Judge) -> None:
     judge.always = failing(401)
-    work = Work(store, judge, "sample: 1.0, concurrency: 2")
+    work = Work(store, judge, "sample: 1.0, concurrency: 1")
     work.put([f"{i}" for i in range(12)])
     work.until(lambda: work.outcomes().get("denied", 0) >= 5)
     stopped = work.outcomes()["denied"]

@@ -24,7 +24,8 @@ def upgrade() -> None:
         sa.Column("score", sa.Double()),
         sa.PrimaryKeyConstraint("application", "judge", "id_hash", name="pk_judgements"),
     )
-    for columns in (["application", "judge", "state", "created_at"], ["application", "judge", "golden"], ["created_at"]):
+    op.create_index("ix_judgements_queue", "judgements", ["application", "judge", "state", "created_at", "id_hash"])
+    for columns in (["application", "judge", "golden"], ["created_at"]):
         op.create_index(f"ix_judgements_{'_'.join(columns)}", "judgements", columns)
     op.create_table(
         "judgement_counts",
