@@ -166,10 +166,10 @@ def _scale(panes: Iterable[Pane], name: str) -> tuple[float, float]:
 
 def words(method: int, n_labels: int) -> str:
     """What an estimate rests on, as the page says it."""
-    labels = f"{n_labels} label{'s' * (n_labels != 1)}"
+    labels, few = (f"{n_labels} labels", "are") if n_labels != 1 else ("1 label", "is")
     return {
         "prediction_powered": f"corrected with {labels}",
-        "judge_only": f"judge only, not corrected{f': {labels} are too few' if n_labels else ''}",
+        "judge_only": f"judge only, not corrected{f': {labels} {few} too few' if n_labels else ''}",
         "labels_only": f"{labels}, no judge",
         "mean": "mean of all scored",
         "none": "no scores",
