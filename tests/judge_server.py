@@ -130,7 +130,12 @@ def judging(**settings: Any) -> Iterator[Judge]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = msgspec.json.decode(self.rfile.read(int(self.headers["Content-Length"])))
+            size = int(self.headers["Content-Length"])
+            raw = self.rfile.read(size)
+            if len(raw) < size:  # the client was killed
+                self.close_connection = True
+                return
+            body = msgspec.json.decode(raw)
             reply = judge.reply(Request(body, {name.lower(): value for name, value in self.headers.items()}))
             if self.path != "/v1/chat/completions":
                 reply = Reply(404, b"{}")
