@@ -4,6 +4,7 @@ Panes, courses and feedback are judged by their own application's event time, so
 long as today's traffic is; what belongs to people (texts, ids, refused lines) by the wall clock.
 """
 
+from detectors.golden import FEWEST
 from monitor.config.models import Config
 from monitor.metrics import Metrics
 from monitor.stages.keeping import STEPS, WINDOWS_KEPT
@@ -55,7 +56,7 @@ def _forget_judgements(store: Store, config: Config, now: int) -> None:
         judgements.delete_before(c, now - max(content, 2 * config.deduplicate_within))
     with store.begin() as c:
         judges.forget_cached(c, now - content)
-        judges.delete_before(c, now - config.retention.panes, (now - config.retention.panes) // DAY)
+        judges.delete_before(c, now - config.retention.panes, (now - config.retention.panes) // DAY, FEWEST)
 
 
 def _forget_application(store: Store, config: Config, metrics: Metrics, application: str, through: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, select
 
 from monitor.store.dialect import chunks, hold, upsert
 from monitor.store.tables import golden_runs, judge_cache, judge_spending, judge_states
@@ -130,9 +130,13 @@ def first_run(c: Connection, application: str, judge: str, definition: str, fewe
     return None
 
 
-def delete_before(c: Connection, at: int, day: int) -> None:
-    """Forget golden runs from before a time but for the first of each definition, and what was spent before a day."""
+def delete_before(c: Connection, at: int, day: int, fewest: int) -> None:
+    """Forget golden runs from before a time, but for those that others are compared with (`first_run`), and what was spent
+    before a day."""
     table = golden_runs
-    first = select(func.min(table.c.at)).group_by(table.c.application, table.c.judge, table.c.definition)
-    c.execute(delete(table).where(table.c.at < at, table.c.at.not_in(first)))
+    of_judge = (table.c.application, table.c.judge, table.c.definition)
+    for row in c.execute(select(*of_judge).where(table.c.at < at).distinct()).all():
+        first = first_run(c, *row, fewest)
+        mine = [column == value for column, value in zip(of_judge, row, strict=True)]
+        c.execute(delete(table).where(*mine, table.c.at < at, table.c.at != (first.at if first else at)))
     c.execute(delete(judge_spending).where(judge_spending.c.day < day))
