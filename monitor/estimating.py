@@ -6,16 +6,17 @@ the other process (no memory, no time, a crash) is logged and counted, and harms
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from sqlalchemy import Connection
 
 from detectors.estimation.process import EstimationError, Limits, run
 from detectors.estimation.samples import tabulate
-from detectors.estimation.statement import FEWEST_DAYS, NAMES, Estimate
-from monitor import logs
+from detectors.estimation.statement import FEWEST_DAYS, NAMES, Agreement, Estimate
+from monitor import agreeing, logs
 from monitor.config import ConfigSource
 from monitor.config.estimation import Estimation
 from monitor.metrics import Metrics
@@ -108,6 +109,8 @@ class Estimating:
             if newest is not None and newest.day >= due.day:
                 return  # another process was quicker
             starts, days = _days(c, due)
+            judges = [judge.name for judge in self._source.current.application(due.application).judges]
+            scores = agreeing.scores(c, due.application, judges, due.day)
         estimate = Estimate(day=due.day, baseline=due.baseline, outcome="too_few")
         try:
             if len(starts) > FEWEST_DAYS and starts[-1] == due.day:
@@ -117,9 +120,28 @@ class Estimating:
                 return
             logs.event(_log, logging.WARNING, "estimation_failed", caught=error, application=due.application)
             estimate = Estimate(day=due.day, baseline=due.baseline, outcome="failed")
+        estimate = msgspec.structs.replace(estimate, judges=self._agreements(due, _limits(wanted), scores))
+        if self._stop.is_set():
+            return
         with self._store.begin() as c:
             estimates.put(c, due.application, estimate)
         self._metrics.estimations.labels(outcome=estimate.outcome).inc()
+
+    def _agreements(self, due: Due, limits: Limits, scores: Mapping[str, agreeing.Scored]) -> dict[str, Agreement]:
+        """How often each judge agreed with people that day, where it can be told."""
+        found = {}
+        for name, rows in scores.items():
+            try:
+                if (one := agreeing.agreement(rows, due.day, limits, self._stop.is_set)) is not None:
+                    found[name] = one
+            except EstimationError as error:
+                logs.event(_log, logging.WARNING, "estimation_failed", caught=error, application=due.application)
+        return found
+
+
+def _limits(wanted: Estimation) -> Limits:
+    limits = Limits(memory=wanted.memory, seconds=max(1, wanted.timeout // 1_000_000))
+    return limits if wanted.python is None else limits._replace(python=wanted.python)
 
 
 def _days(c: Connection, due: Due) -> tuple[list[int], list[list[Pane]]]:
@@ -156,10 +178,7 @@ def _ask(
 ) -> Estimate:
     """EstimationError where NannyML gives no answer."""
     table = tabulate(days)
-    limits = Limits(memory=wanted.memory, seconds=max(1, wanted.timeout // 1_000_000))
-    if wanted.python is not None:
-        limits = limits._replace(python=wanted.python)
-    found = run({"task": "drift", **table._asdict()}, limits, stop.is_set)
+    found = run({"task": "drift", **table._asdict()}, _limits(wanted), stop.is_set)
     rows = np.bincount(table.day, minlength=len(starts))
     return Estimate(
         day=due.day, baseline=due.baseline, outcome="done", before=list(starts[:-1]), rows=rows.tolist(),

@@ -35,11 +35,21 @@ SIGNALS = (
 NAMES = ERROR, CLASSIFIER = tuple(signal.name for signal in SIGNALS)
 
 
+class Agreement(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a judge agrees with people, as CBPE estimates it of `n` judgements of a day without their labels: accuracy and
+    AUROC of its score as the probability that an answer is good, calibrated on `labels` earlier pairs."""
+
+    labels: int
+    n: int
+    accuracy: float
+    roc_auc: float
+
+
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """What was estimated of the day that begins at `day` against `before`, the starts of other days; empty where nothing was.
 
     `rows`, `error`, `deviation` (of a single row's error) and `auroc` are of each day, the day itself last. `baseline` is
-    its name as findings have it; `outcome` is done, too_few (rows or days) or failed.
+    its name as findings have it; `outcome` is done, too_few (rows or days) or failed. `judges` by name, where it could be told.
     """
 
     day: int
@@ -50,6 +60,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     error: list[float] = []
     deviation: list[float] = []
     auroc: list[float] = []
+    judges: dict[str, Agreement] = {}
 
 
 class Seen(NamedTuple):

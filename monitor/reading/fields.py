@@ -63,6 +63,7 @@ def quality_fields(one: Quality) -> dict[str, Any]:
         "evaluation": one.evaluation,
         "slice": {one.dimension: one.value_of} if one.dimension else {},
         "horizon": format_duration(one.step),
+        "agreement": one.agreement and {"day": time_field(one.agreed_on), **msgspec.structs.asdict(one.agreement)},
         "total": {name: values[-1] for name, values in columns.items()},
         "start": [rfc3339(at) for at in one.start.tolist()],
         **{name: values[:-1] for name, values in columns.items()},

@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 
 from detectors.arrays import divide
 from detectors.calibration import ALL, Slice
+from detectors.estimation.statement import Agreement, Estimate
 from detectors.prediction_powered import Estimates, Scores, Sums, estimate, mean_interval
 from detectors.prediction_powered import Method as Rests
 from monitor.config.models import Config
 from monitor.reading.stretches import merged
-from monitor.store import judgements
+from monitor.store import estimates, judgements
 from records.pane import HIGH, LOW, SQUARE, TOTAL, Pane, merge_all
 from records.signal import PAIRED, is_paired
 from records.window import DAY, HOUR, WINDOW
@@ -37,7 +38,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     the other arrays (S + 1,) is of all of them together. `low` to `high` holds the true mean with 95 %.
 
     `method` indexes METHODS; n_labels: people's scores; n_judged: scores of the judge, or of any other kind; coverage:
-    n_judged of the judge's sample where all traffic has one, else of the interactions.
+    n_judged of the judge's sample where all traffic has one, else of the interactions. `agreement` of the judge with
+    people, as of the day `agreed_on`, where it was estimated.
     """
 
     evaluation: str
@@ -53,6 +55,8 @@ class Quality(msgspec.Struct, frozen=True, kw_only=True):
     n_labels: NDArray[np.int64]
     n_judged: NDArray[np.int64]
     coverage: Floats
+    agreement: Agreement | None = None
+    agreed_on: int | None = None
 
 
 class Scored(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +70,14 @@ class Scored(msgspec.Struct, frozen=True, kw_only=True):
 def quality(c: Connection, config: Config, asked: Scored, step: int, since: int, until: int) -> list[Quality]:
     """The scores, by name, over the whole stretches of `step` in [since, until)."""
     start, end = -(-since // step) * step, until // step * step
-    return _scored(c, config, asked, step, list(merged(c, asked.application, asked.slice, step, start, end)), end)
+    found = _scored(c, config, asked, step, list(merged(c, asked.application, asked.slice, step, start, end)), end)
+    told = estimates.newest(c, asked.application) if asked.slice == ALL else None
+    return [_agreed(one, told) for one in found]
+
+
+def _agreed(one: Quality, told: Estimate | None) -> Quality:
+    known = told.judges.get(one.evaluation) if told and one.judged else None
+    return msgspec.structs.replace(one, agreement=known, agreed_on=told.day) if told and known else one
 
 
 def lately(c: Connection, config: Config, asked: Scored, until: int) -> list[Quality]:

@@ -96,6 +96,16 @@ def put(c: Connection, application: str, rows: Mapping[FeedbackKey, JoinedFeedba
     upsert(c, joined, stored)
 
 
+def scored(c: Connection, application: str, name: str, since: int, until: int) -> list[tuple[int, dict[str, float]]]:
+    """The start of each interaction's pane in [since, until) and its scores of a name by source, oldest first."""
+    mine = (joined.c.application == application, joined.c.name == name, joined.c.start >= since, joined.c.start < until)
+    statement = select(joined.c.id_hash, joined.c.source, joined.c.value, joined.c.start).where(*mine)
+    found: dict[int, tuple[int, dict[str, float]]] = {}
+    for row in c.execute(statement.order_by(joined.c.start, joined.c.id_hash, joined.c.source)):
+        found.setdefault(row.id_hash, (row.start, {}))[1][row.source] = row.value
+    return list(found.values())
+
+
 def delete_joined_before(c: Connection, application: str, start: int) -> None:
     """Forget an application's joined values of panes before `start`: those can no longer be corrected."""
     c.execute(delete(joined).where(joined.c.application == application, joined.c.start < start))

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from detectors.estimation.statement import Agreement, Estimate
 from monitor import reading
 from monitor.config.loader import parse
+from monitor.reading.fields import quality_fields
 from monitor.reading.quality import METHODS, Quality, words
 from monitor.retention import forget
-from monitor.store import contents
+from monitor.store import contents, estimates
 from monitor.store.engine import Store
 from records.window import DAY, HOUR, WINDOW
 from tests.monitor.streaming import ACCEPTED, APPLICATION, CONFIG, START, interaction, opened, pipeline, record
@@ -90,6 +92,24 @@ def test_labels_stand_alone_where_no_judge_has_spoken_and_the_scale_of_ratings_i
     assert helpful.value[-1] == helpful.high[-1] == 1.0 > helpful.low[-1] > 0.7
     assert (rating.evaluation, METHODS[rating.method[-1]], rating.value[-1], rating.high[-1]) == ("rating", "mean", 5.0, 5.0)
     assert 3 < rating.low[-1] < 5  # twelve times the best is no certainty
+
+
+def test_how_often_a_judge_agrees_with_people_stands_beside_its_estimate(tmp_path: Path) -> None:
+    rows = [row for batch in sent()[:4] for row in batch]
+    known = Agreement(labels=120, n=400, accuracy=0.91, roc_auc=0.95)
+    with opened(tmp_path / "a.db") as store:
+        pipe = pipeline(store, JUDGED)
+        told = [feedback(1, "helpful", "judge", row["id"]) for row in rows]
+        parts = [record(1, rows), record(2, told, topic="feedback"), record(3, sent()[24])]
+        pipe.ingest(parts, ACCEPTED)
+        assert [one.agreement for one in read(store, JUDGED, HOUR)] == [None]
+        with store.begin() as c:
+            judges = {"helpful": known, "gone": known}
+            estimates.put(c, APPLICATION, Estimate(day=START, baseline="trailing 7d", outcome="done", judges=judges))
+        (one,) = read(store, JUDGED, HOUR)
+        shown = {"day": "2026-09-21T00:00:00.000Z", "labels": 120, "n": 400, "accuracy": 0.91, "roc_auc": 0.95}
+        assert quality_fields(one)["agreement"] == shown
+        assert read(store, JUDGED, HOUR, slice=("model", "a"))[0].agreement is None
 
 
 WORDS = {
