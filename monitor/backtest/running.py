@@ -209,7 +209,8 @@ def _selected(pane: Pane, own: ApplicationConfig) -> Pane:
     """The pane with the counts of the configured signals alone; texts, which explain, stay."""
     if own.signals is None:
         return pane
-    scores = (*(one.name for one in own.evaluations), *own.expected.names)
+    apart = (f"{judge.name}.{source}" for judge in own.judges for source in ("human", "application"))
+    scores = (*(one.name for one in own.evaluations), *own.expected.names, *apart)
     wanted = {*own.signals, *(f"scores.{name}" for name in scores)}
     kept = np.array(
         [
