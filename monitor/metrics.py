@@ -154,6 +154,7 @@ class Metrics:
         of_judge = ("application", "judge")
         self.judgements = self._counter("plumbline_judgements", "Interactions sampled for a judge.", (*of_judge, "outcome"))
         self.judge_cost = self._counter("plumbline_judge_cost_usd", "What judges cost in US dollars, at most.", of_judge)
+        self.judge_paused = self._gauge("plumbline_judge_paused", "1 where a judge is not asked after failures.", of_judge)
         self.judge_seconds = Histogram("plumbline_judge_seconds", "Duration of calls of judges.", of_judge, DURATION_BUCKETS)
         self.registry.register(self.judge_seconds)
         self.exported = self._counter("plumbline_otlp_results", "Scores for the OTLP endpoint, sent or dropped.", ("outcome",))

@@ -1,13 +1,16 @@
 """Threads that make the calls of one judge. They are daemons: a judge that does not answer keeps no process from ending."""
 
+import logging
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from monitor import logs
 from monitor.evaluator.client import Asked, Client
 from monitor.evaluator.desk import Task
 
-Heard = Callable[[Task, "Asked | BaseException"], None]
+Heard = Callable[[Task, Asked], None]
+_log = logging.getLogger(__name__)
 
 
 class Callers:
@@ -34,7 +37,8 @@ class Callers:
     def _work(self) -> None:
         while (task := self._tasks.get()) is not None:
             try:
-                asked: Asked | BaseException = self._client.ask(task.texts)
-            except BaseException as error:
-                asked = error
+                asked = self._client.ask(task.texts)
+            except Exception as error:  # one judgement is missing, and nothing else
+                logs.event(_log, logging.ERROR, "judgement_failed", caught=error)
+                asked = Asked("failed", task.reserved, 0.0)
             self._heard(task, asked)

@@ -111,6 +111,11 @@ class Desk:
         """Application and judge."""
         return self.application, self.judge.name
 
+    @property
+    def pause(self) -> Pause:
+        """Until when nothing is asked, and why."""
+        return Pause(int(self.breaker.until * 1e6), self.breaker.why)
+
     def room(self, now: float, ended: int = 0) -> int:
         """How many calls may begin at `now` (seconds), when so many have `ended`."""
         return self.breaker.room(now, len(self.busy) - ended, self.judge.concurrency)
@@ -202,9 +207,8 @@ class Desk:
         messages.put(c, rows)
 
     def _tell_pause(self, c: Connection) -> None:
-        pause = Pause(int(self.breaker.until * 1e6), self.breaker.why)
-        if pause != self.told:
-            judges.pause(c, *self.name, pause)
+        if self.pause != self.told:
+            judges.pause(c, *self.name, self.pause)
 
     # -- what is next ------------------------------------------------------------------------------------------------
 
@@ -280,7 +284,7 @@ class Desk:
         over = set(turn.over)
         self.waiting = [task for task in self.waiting if task.row.id_hash not in over] + turn.again
         self.busy |= {task.row.id_hash: task for task in turn.calls}
-        self.told = Pause(int(self.breaker.until * 1e6), self.breaker.why)
+        self.told = self.pause
         self.looked_at = max(self.looked_at, turn.looked_at)
 
     def golden_due(self, now: int) -> bool:

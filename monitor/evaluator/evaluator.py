@@ -45,7 +45,7 @@ class Evaluator:
         self._config: Config | None = None
         self._desks: dict[tuple[str, str], tuple[Desk, Callers]] = {}
         self._leaving: list[Desk] = []
-        self._heard: SimpleQueue[tuple[Desk, Task, Asked | BaseException]] = SimpleQueue()
+        self._heard: SimpleQueue[tuple[Desk, Task, Asked]] = SimpleQueue()
         self._stop, self.woken = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="evaluator", daemon=True)
 
@@ -97,6 +97,8 @@ class Evaluator:
         back = dict(self._collected(now))
         more = False
         for desk, callers in self._all():
+            labels = self._metrics.capped(application=desk.application, judge=desk.judge.name)
+            self._metrics.judge_paused.labels(**labels).set(now < desk.pause.until)
             finished = back.get(desk, [])
             if finished or self._due(desk, now):
                 more |= self._turn(desk, callers, now, finished)
@@ -118,8 +120,6 @@ class Evaluator:
                 desk, task, asked = self._heard.get_nowait()
             except Empty:
                 return list(found.items())
-            if isinstance(asked, BaseException):
-                raise asked
             desk.heard(asked, now / 1e6)
             found.setdefault(desk, []).append((task, asked))
 
@@ -144,6 +144,12 @@ class Evaluator:
             for task, asked in finished:  # nothing is lost: it is written down when the store is back
                 self._heard.put((desk, task, asked))
             raise
+        if desk.pause != desk.told and desk.pause.until:
+            seconds = round((desk.pause.until - now) / 1e6)
+            logs.event(
+                _log, logging.WARNING, "judge_paused", application=desk.application, judge=desk.judge.name,
+                why=desk.pause.why, seconds=seconds,
+            )  # fmt: skip
         desk.committed(turn, finished)
         for task in turn.calls:
             if callers is not None:
@@ -154,6 +160,8 @@ class Evaluator:
     def _tell(self, desk: Desk, turn: Turn, finished: list[tuple[Task, Asked]]) -> None:
         labels = self._metrics.capped(application=desk.application, judge=desk.judge.name)
         for final in turn.finals:
+            if final.golden:
+                continue
             self._metrics.judgements.labels(**labels, outcome=final.outcome).inc()
             self._told(desk.application, desk.judge.name, final)
         self._metrics.judge_cost.labels(**labels).inc(turn.cost / 1e6)
@@ -184,8 +192,8 @@ class Evaluator:
                 desk = Desk(key[0], judge, config)
                 self._desks[key] = desk, Callers(desk.client, judge.concurrency, self._listener(desk))
 
-    def _listener(self, desk: Desk) -> Callable[[Task, "Asked | BaseException"], None]:
-        def heard(task: Task, asked: Asked | BaseException) -> None:
+    def _listener(self, desk: Desk) -> Callable[[Task, Asked], None]:
+        def heard(task: Task, asked: Asked) -> None:
             self._heard.put((desk, task, asked))
             self.woken.set()
 

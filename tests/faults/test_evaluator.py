@@ -99,3 +99,16 @@ def test_one_process_on_kafka_has_its_sample_judged_with_what_it_takes_in(
         shown = serve.metrics()
         assert shown["plumbline_judgements_total{support,helpful,sampled}"] == found["sampled"]
         assert shown["plumbline_judgements_total{support,helpful,judged}"] == found["judged"]
+
+
+def test_evaluators_that_work_together_stop_at_the_number_of_calls_that_a_day_has(
+    broker: Broker, database: str, tmp_path: Path
+) -> None:
+    with judging() as judge:
+        config = CONFIG.format(endpoint=judge.endpoint).replace("sample: 0.5", "sample: 1.0, daily_calls: 100")
+        with deployed(tmp_path, broker, database, config) as made:
+            made.start("evaluator", "evaluator")
+            made.spread(calls(range(SENT)))
+            made.until(lambda: not pending(made) and outcomes(made)["sampled"] == SENT, lambda: outcomes(made))
+            assert outcomes(made) == {"sampled": SENT, "judged": 100, "over_budget": SENT - 100}
+            assert set(judge.asked().values()) == {1} and len(judge.requests) == 100
