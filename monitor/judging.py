@@ -12,12 +12,13 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection
 
+from detectors.calibration import Panes
 from monitor import logs, retention, troubles
 from monitor.api.app import now_us
 from monitor.config import ConfigSource
 from monitor.metrics import Metrics
 from monitor.reading.budget import comparisons
-from monitor.stages import keeping
+from monitor.stages import conversations, keeping
 from monitor.state import State
 from monitor.store import counters, courses, panes, positions
 from monitor.store.dialect import hold
@@ -149,10 +150,15 @@ class Judging:
                 for start in sorted({start for _, start in courses.late(c, name)}):
                     keeping.gather_window(c, name, start)
                 until = min(through, judged + AT_ONCE * WINDOW)
-                self.verdicts.close(
-                    c, name, until, now,
-                    lambda start: keeping.gather_window(c, name, start), lambda start: panes.earliest(c, name, WINDOW, start),
-                )  # fmt: skip
+
+                def window(start: int) -> Panes:
+                    return keeping.gather_window(c, name, start, conversations.over(self.state, c, name, start))
+
+                def waiting(start: int) -> int | None:
+                    pane, run = panes.earliest(c, name, WINDOW, start), conversations.due(self.state, c, name, start)
+                    return min((at for at in (pane, run) if at is not None), default=None)
+
+                self.verdicts.close(c, name, until, now, window, waiting)
         except BaseException:
             self.verdicts.drop(name)
             self.state.judged.pop(name, None)

@@ -26,7 +26,7 @@ from monitor.config import ConfigSource
 from monitor.evaluator import sampling
 from monitor.metrics import Metrics
 from monitor.pipeline import COUNTED
-from monitor.stages import counting, joining, keeping, reading
+from monitor.stages import conversations, counting, joining, keeping, reading
 from monitor.stages.batch import Batch
 from monitor.stages.wording import Wording
 from monitor.state import Partition, State
@@ -262,6 +262,7 @@ class Partitions:
         self._asked = []
         for batch in batches:
             keeping.keep(self.state, c, batch)
+            conversations.keep(c, batch, 0)
             if self._samples:
                 accepted_at = int(batch.accepted_at.max())
                 self._asked += [sampling.sample(c, self._config.current, batch.frame, batch.hashes, batch.start, accepted_at)]

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from detectors.calibration import Panes
 from monitor.config import ConfigSource
 from monitor.evaluator import sampling
 from monitor.metrics import Metrics
-from monitor.stages import counting, joining, keeping, measuring, reading
+from monitor.stages import conversations, counting, joining, keeping, measuring, reading
 from monitor.stages.batch import Batch
 from monitor.stages.wording import Wording
 from monitor.state import Partition, State
@@ -18,7 +19,7 @@ from records.window import WINDOW
 from streams.embedded import PARTITION, TOPIC, LogRecord
 from streams.watermark import is_live
 
-COUNTED = (reading.decode, reading.deduplicate, reading.follow_time, measuring.slice_, measuring.fold)
+COUNTED = (reading.decode, reading.deduplicate, reading.follow_time, measuring.slice_, measuring.fold, conversations.follow)
 """What happens to the batch of one partition before its transaction: pure but for what `State` and `Partition` remember."""
 STAGES = (*COUNTED[:3], reading.cut, *COUNTED[3:])
 """The same where one partition holds all traffic: it decides where windows close."""
@@ -87,6 +88,7 @@ class Pipeline:
         boundaries = batch.boundaries.tolist()
         for segment in range(len(boundaries) + 1):
             keeping.add_panes(self.state, c, batch, batch.panes.get(segment, []))
+            conversations.keep(c, batch, segment)
             if segment < len(boundaries):
                 for closing in batch.closings:
                     if closing.record == boundaries[segment]:
@@ -106,9 +108,14 @@ class Pipeline:
     def _close(self, c: Connection, application: str, through: int, now: int) -> None:
         """Judge the windows of an application that end by `through`."""
 
-        def waiting(start: int) -> int | None:
-            return min((key.start for key in self.partition.open if key.application == application), default=None)
+        def window(start: int) -> Panes:
+            return keeping.close_window(
+                c, self.partition, application, start, conversations.over(self.state, c, application, start)
+            )
 
-        self.verdicts.close(
-            c, application, through, now, lambda start: keeping.close_window(c, self.partition, application, start), waiting
-        )
+        def waiting(start: int) -> int | None:
+            starts = [key.start for key in self.partition.open if key.application == application]
+            run = conversations.due(self.state, c, application, start)
+            return min(starts if run is None else [*starts, run], default=None)
+
+        self.verdicts.close(c, application, through, now, window, waiting)

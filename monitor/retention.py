@@ -5,10 +5,24 @@ long as today's traffic is; what belongs to people (texts, ids, refused lines) b
 """
 
 from detectors.golden import FEWEST
+from monitor.config.conversations import LONGEST
 from monitor.config.models import Config
 from monitor.metrics import Metrics
 from monitor.stages.keeping import STEPS, WINDOWS_KEPT
-from monitor.store import contents, counters, courses, dead_letters, estimates, feedback, ids, judgements, judges, panes, words
+from monitor.store import (
+    contents,
+    counters,
+    courses,
+    dead_letters,
+    estimates,
+    feedback,
+    ids,
+    judgements,
+    judges,
+    panes,
+    runs,
+    words,
+)
 from monitor.store.dialect import hold
 from monitor.store.engine import Store
 from records.window import DAY, HOUR, MINUTE, WINDOW
@@ -26,6 +40,8 @@ def forget(store: Store, config: Config, metrics: Metrics, now: int) -> None:
         contents.delete_before(c, now - content)
     with store.begin() as c:
         ids.delete_before(c, now - max(content, 2 * config.deduplicate_within))
+    with store.begin() as c:
+        runs.delete_before(c, now - max(content, 2 * LONGEST))
     with store.begin() as c:
         dead_letters.delete_before(c, now - config.retention.dead_letters)
     _forget_judgements(store, config, now)

@@ -42,14 +42,15 @@ def _repeated(items: pl.DataFrame) -> pl.Series:
     """Whether a call has the name and the arguments of an earlier one of its interaction; the order of keys is no matter."""
     again = items.select("row", "name").is_duplicated()
     arguments = items["arguments"].fill_null("{}")
-    alike = arguments.filter(again).map_elements(_sorted, return_dtype=pl.String)
+    alike = arguments.filter(again).map_elements(canonical, return_dtype=pl.String)
     calls = items.filter(again).select("row", "name").with_columns(alike.alias("arguments"))
     out = np.zeros(len(items), np.bool_)
     out[again.to_numpy()] = ~calls.select(pl.struct(pl.all()).is_first_distinct()).to_series().to_numpy()
     return pl.Series(out)
 
 
-def _sorted(arguments: str) -> str:
+def canonical(arguments: str) -> str:
+    """Arguments with their keys in order; as they are where they are no JSON."""
     try:
         return msgspec.json.encode(msgspec.json.decode(arguments), order="sorted").decode()
     except (msgspec.DecodeError, RecursionError):
@@ -59,7 +60,7 @@ def _sorted(arguments: str) -> str:
 _KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _unfit(items: pl.DataFrame, tools: Sequence[Tool]) -> pl.Series:
+def unfit(items: pl.DataFrame, tools: Sequence[Tool]) -> pl.Series:
     """Whether a call of a declared tool has an argument that the tool does not take, or arguments that are no object."""
     takes = {tool.name: frozenset(tool.arguments) for tool in tools if tool.arguments is not None}
 
@@ -84,7 +85,7 @@ def scores(frame: pl.DataFrame, names: Collection[str], tools: Sequence[Tool] = 
     marked: dict[str, Callable[[], pl.Series]] = {
         "repeated_calls": lambda: _repeated(items),
         "unknown_tools": lambda: ~items["name"].is_in(declared),
-        "unknown_arguments": lambda: _unfit(items, tools),
+        "unknown_arguments": lambda: unfit(items, tools),
         "tool_error_rate": lambda: items["error"].fill_null("") != "",
     }
     out = {}

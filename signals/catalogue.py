@@ -6,9 +6,9 @@ from typing import Literal
 
 from records.signal import Kind, Signal
 
-Source = Literal["count", "ratio", "pattern", "field", "embedding"]
-"""A count or words from the one pass over the bytes, a ratio of such counts, a pattern, a field of the call, or what a text
-means, of a sample."""
+Source = Literal["count", "ratio", "pattern", "field", "embedding", "run"]
+"""A count or words from the one pass over the bytes, a ratio of such counts, a pattern, a field of the call, what a text means,
+of a sample, or a whole run of interactions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,14 @@ def _category(name: str, title: str, rise: str, family: str = TRAFFIC) -> Declar
 
 def _number(name: str, title: str, family: str, unit: str, rise: str, resolution: float = 1, high: float = MANY) -> Declared:
     return Declared(Signal(name, Kind.NUMERIC, title, family, unit, rise, resolution, 0, high), "field")
+
+
+def _run(name: str, title: str, unit: str, rise: str, resolution: float = 1, high: float = MANY) -> Declared:
+    return Declared(Signal(name, Kind.NUMERIC, title, TOOLS, unit, rise, resolution, 0, high), "run")
+
+
+def _run_share(name: str, title: str, rise: str) -> Declared:
+    return Declared(Signal(name, Kind.NUMERIC, title, TOOLS, "", rise, FINE, 0, 1, worse="up"), "run")
 
 
 def _side(side: Literal["prompt", "response"]) -> Iterable[Declared]:
@@ -121,6 +129,12 @@ CATALOGUE: tuple[Declared, ...] = (
     _category("tool_names", "tool names", "another mix of tools", TOOLS),
     _number("context_passages", "context passages", TOOLS, "passages", "more retrieved passages"),
     _number("context_characters", "context length", TOOLS, "characters", "longer retrieved context"),
+    _run("run_steps", "steps per run", "interactions", "longer runs"),
+    _run("run_seconds", "duration of runs", "seconds", "runs that take longer", SECONDS, 1e9),
+    _run("run_tool_calls", "tool calls per run", "calls", "more tool use in a run"),
+    _run_share("run_tool_errors", "failed calls of runs", "runs with more tools that fail"),
+    _run_share("run_repeated_calls", "repeated calls of runs", "runs that repeat themselves"),
+    _run_share("run_unknown_calls", "unknown calls of runs", "more calls that no declared tool takes"),
     _category("quality.missing", "missing fields", "other fields are absent", QUALITY),
 )
 SIGNALS: tuple[Signal, ...] = tuple(declared.signal for declared in CATALOGUE)

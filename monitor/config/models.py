@@ -22,6 +22,7 @@ from pydantic import (
 from alerts import rules as alerting
 from monitor.config.base import Address, Model, is_loopback, parse_address
 from monitor.config.baselines import Baseline, Comparison, Name, Slice
+from monitor.config.conversations import Conversations, conversations_or_none
 from monitor.config.duration import DAY, HOUR, MINUTE, Duration, DurationOrZero, format_duration
 from monitor.config.embedding import Embeddings, embeddings_or_none, web
 from monitor.config.estimation import Estimation, estimation_or_none
@@ -156,6 +157,7 @@ class ApplicationConfig(Model):
         default=(), description="what may be called; calls of other tools, or with other arguments, are counted"
     )
     embeddings: Annotated[Embeddings | None, BeforeValidator(embeddings_or_none)] = None
+    conversations: Annotated[Conversations | None, BeforeValidator(conversations_or_none)] = None
 
     @property
     def scores(self) -> tuple[str, ...]:

@@ -28,8 +28,8 @@ class Batch:
 
     record: which log record each came in; hashes: of (application, id); start: of its pane; segment: part of the
     batch, a new one after every record that lets windows close (`closings`, by record). `slices`: dimension to value.
-    `panes` are by segment; `duplicates` and `late` count interactions by application; `progress` is the watermark of an
-    application after each of the R records.
+    `panes` are by segment, and so are `runs`: pieces of an application's runs in a window. `duplicates` and `late` count
+    interactions by application; `progress` is the watermark of an application after each of the R records.
     """
 
     partition: Partition
@@ -50,6 +50,7 @@ class Batch:
     progress: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     closings: list[Closing] = field(default_factory=list)
     panes: Parts = field(default_factory=dict)
+    runs: dict[int, list[tuple[str, int, pl.DataFrame]]] = field(default_factory=dict)
 
     @property
     def watermarks(self) -> dict[str, int]:

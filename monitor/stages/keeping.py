@@ -75,17 +75,23 @@ def put_panes(c: Connection, topic: str, partition: int, step: int, rows: Mappin
         panes.put(c, topic, partition, step, blobs, {key: pane.n for key, pane in rows.items()})
 
 
-def close_window(c: Connection, partition: Partition, application: str, start: int) -> dict[tuple[str, str], Pane]:
-    """Store the open panes of one window, which is final now; they come back by slice."""
+def close_window(
+    c: Connection, partition: Partition, application: str, start: int, runs: Mapping[PaneKey, Pane]
+) -> dict[tuple[str, str], Pane]:
+    """Store the open panes of one window, which is final now, with the runs that ended in it; they come back by slice."""
     keys = [key for key in partition.open if key.application == application and key.start == start]
     final = {key: partition.open.pop(key) for key in keys}
+    final |= {key: merge(final.get(key, EMPTY), pane) for key, pane in runs.items()}
     put_panes(c, partition.topic, partition.number, WINDOW, final)
     return {(key.dimension, key.value): pane for key, pane in final.items()}
 
 
-def gather_window(c: Connection, application: str, start: int) -> dict[tuple[str, str], Pane]:
-    """Merge what all partitions hold of one window, which is final now, into one pane a slice; they come back by slice."""
-    gathered: dict[PaneKey, Pane] = {}
+def gather_window(
+    c: Connection, application: str, start: int, runs: Mapping[PaneKey, Pane] | None = None
+) -> dict[tuple[str, str], Pane]:
+    """Merge what all partitions hold of one window, which is final now, and the runs that ended in it, into one pane a slice;
+    they come back by slice."""
+    gathered = dict(runs or {})
     for key, blob in panes.between(c, application, WINDOW, start, start + WINDOW):
         gathered[key] = merge(gathered.get(key, EMPTY), decode_pane(blob))
     put_panes(c, *ROLLED_UP, WINDOW, gathered)

@@ -143,6 +143,21 @@ waiting_feedback = Table(
     Index(None, "application", "seq"),
 )
 
+run_parts = Table(
+    "run_parts",
+    metadata,
+    serial(),
+    string("application"),
+    integer("start"),
+    integer("accepted_at"),
+    blob("body"),
+    Index(None, "application", "start"),
+    Index(None, "accepted_at"),
+    sqlite_autoincrement=True,
+)
+
+open_runs = Table("open_runs", metadata, key("application"), integer("oldest"), integer("accepted_at"), blob("body"))
+
 contents = Table(
     "contents",
     metadata,

@@ -29,7 +29,8 @@ def test_every_key_has_its_row() -> None:
     rows = re.findall(r"^\| `([^`]+)` \| ", DOC.read_text(encoding="utf-8"), re.MULTILINE)
     assert [key for key in KEYS if key not in rows] == []
     of_applications = {
-        f"applications.<name>.{key}" for key in ("baselines", "embeddings", "evaluations", "evaluations[].judge")
+        f"applications.<name>.{key}"
+        for key in ("baselines", "conversations", "embeddings", "evaluations", "evaluations[].judge")
     }
     sections = {*of_applications, "alerts.rules", "tls", "estimation"}
     assert [row for row in rows if row not in KEYS and row not in sections and not row.startswith("PLUMBLINE_")] == []

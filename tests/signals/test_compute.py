@@ -24,7 +24,7 @@ from signals.evaluation import score_answers
 from signals.evaluation.catalogue import CATALOGUE as EVALUATIONS
 from signals.evaluation.catalogue import Evaluation
 
-FIXED = {signal.name: signal for signal in SIGNALS}
+FIXED = {declared.signal.name: declared.signal for declared in CATALOGUE if declared.source != "run"}
 
 
 def batch(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -97,7 +97,7 @@ def test_every_declared_signal_is_computed_and_nothing_undeclared_is() -> None:
 
 
 def test_the_catalogue_names_each_signal_once_with_its_meaning() -> None:
-    assert len(FIXED) == len(SIGNALS) == 73
+    assert len(FIXED) == 73 and len({signal.name for signal in SIGNALS}) == len(SIGNALS) == 79
     for declared in CATALOGUE:
         signal = declared.signal
         assert signal.title and signal.family and signal.rise, signal.name

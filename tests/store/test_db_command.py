@@ -15,7 +15,7 @@ def test_db_upgrade_makes_the_tables_and_is_safe_to_repeat(
     file.write_text(f"store: {url!r}\n")
     for _ in range(2):
         assert run(["db", "upgrade", "-c", str(file)]) == 0
-        assert capsys.readouterr().out == "the database is at revision 0005\n"
+        assert capsys.readouterr().out == "the database is at revision 0006\n"
     store = Store(url)
     store.check()
     store.close()

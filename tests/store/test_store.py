@@ -27,7 +27,7 @@ def test_upgrading_twice_is_upgrading_once(empty_url: str) -> None:
     store = Store(empty_url)
     with pytest.raises(StoreError, match="revision none: run `plumbline db upgrade`"):
         store.check()
-    assert store.upgrade() == store.upgrade() == "0005"
+    assert store.upgrade() == store.upgrade() == "0006"
     store.check()
     store.close()
 
@@ -35,7 +35,7 @@ def test_upgrading_twice_is_upgrading_once(empty_url: str) -> None:
 def test_two_processes_that_upgrade_at_once_both_succeed(empty_url: str) -> None:
     program = f"from monitor.store import Store\nprint(Store({empty_url!r}).upgrade())"
     both = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) for _ in range(2)]
-    assert [process.communicate()[0] for process in both] == [b"0005\n", b"0005\n"]
+    assert [process.communicate()[0] for process in both] == [b"0006\n", b"0006\n"]
 
 
 def test_a_database_of_a_newer_revision_is_refused_in_words(empty_url: str) -> None:
@@ -44,7 +44,7 @@ def test_a_database_of_a_newer_revision_is_refused_in_words(empty_url: str) -> N
     with store.begin() as c:
         c.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     for refused in (store.upgrade, store.check):
-        with pytest.raises(StoreError, match="revision 9999, this version knows up to 0005: upgrade plumbline"):
+        with pytest.raises(StoreError, match="revision 9999, this version knows up to 0006: upgrade plumbline"):
             refused()
     store.close()
 
