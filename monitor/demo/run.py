@@ -31,8 +31,10 @@ applications:
   support:
     slices: [model, tags.tenant]
     allowed_lateness: 5m
+    evaluations: []
 """
-"""Ratings of a window come within the next one: it waits for them, so that verdicts need no second look."""
+"""Ratings of a window come within the next one: it waits for them, so that verdicts need no second look. Passages are drawn
+apart from the answers, whose support in them moves with the topics of the hour and means nothing."""
 MOST_AHEAD = 20_000
 """Interactions of the past that may wait to be counted."""
 PACE = 0.5

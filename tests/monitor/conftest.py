@@ -20,7 +20,7 @@ store: sqlite:///{directory}/plumbline.db
 listen: 127.0.0.1:0
 allow_private_targets: ["127.0.0.1"]
 applications:
-  support: {{slices: [model, tags.tenant], allowed_lateness: 5m}}
+  support: {{slices: [model, tags.tenant], allowed_lateness: 5m, evaluations: []}}
 alerts:
   receivers: [{{name: oncall, webhook: {{url: "http://127.0.0.1:{port}/hook", secret: {secret}}}}}]
 """
