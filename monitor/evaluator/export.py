@@ -36,8 +36,8 @@ _log = logging.getLogger(__name__)
 class Exporter:
     """A thread that sends, from `start` to `stop`; `tell` never waits. Without an `otlp_endpoint` nothing is kept."""
 
-    def __init__(self, source: ConfigSource, metrics: Metrics, clock: Callable[[], int] = now_us):
-        self._source, self._metrics, self._clock = source, metrics, clock
+    def __init__(self, source: ConfigSource, metrics: Metrics, clock: Callable[[], int] = now_us, most: int = MOST):
+        self._source, self._metrics, self._clock, self._most = source, metrics, clock, most
         self._waiting: deque[dict[str, Any]] = deque()
         self._stop, self._more = threading.Event(), threading.Event()
         self._failing = False
@@ -58,7 +58,7 @@ class Exporter:
         config = self._source.current
         if config.otlp_endpoint is None or final.score is None or final.golden:
             return
-        if len(self._waiting) >= MOST:
+        if len(self._waiting) >= self._most:
             self._metrics.exported.labels(outcome="dropped").inc()
             return
         explained = final.reason if config.content != "digest" else ""

@@ -143,15 +143,14 @@ def test_the_alert_says_that_the_judge_moved_by_how_much_and_what_becomes_of_its
         text = CONFIG.format(endpoint=judge.endpoint, more=golden(tmp_path))
         definition = config.current.application("support").judges[0].definition
         pipe = pipeline(store, text)
-        history = windows(40)
-        feed(pipe, records(history))
+        feed(pipe, records(windows(4)))
         run = GoldenRun(
             at=ACCEPTED, definition=definition, done_at=ACCEPTED, n=20, before=0.75, difference=-0.25, decades=9.0,
             threshold=4.0, times_floor=5.0, moved=True, since=ACCEPTED,
         )  # fmt: skip
         with store.begin() as c:
             judges.put_run(c, *NAME, run)
-        feed(pipe, records(windows(3, first=40), offset=100))
+        feed(pipe, records(windows(3, first=4), offset=100))
         with store.read() as c:
             (alert,) = [one for one in alerts.open_(c, "support") if one.signal == "judges.helpful"]
         assert alert.sentence.startswith(
@@ -162,6 +161,6 @@ def test_the_alert_says_that_the_judge_moved_by_how_much_and_what_becomes_of_its
         with store.begin() as c:
             over = GoldenRun(at=ACCEPTED + DAY, definition=definition, done_at=ACCEPTED + DAY, n=20, before=0.75)
             judges.put_run(c, *NAME, over)
-        feed(pipe, records(windows(3, first=43), offset=200))
+        feed(pipe, records(windows(3, first=7), offset=200))
         with store.read() as c:
             assert "judges.helpful" not in {one.signal for one in alerts.open_(c, "support")}

@@ -12,10 +12,11 @@ import pytest
 
 from monitor.config import ConfigSource, parse
 from monitor.evaluator.desk import Final
-from monitor.evaluator.export import AT_ONCE, MOST, Exporter
+from monitor.evaluator.export import AT_ONCE, Exporter
 from monitor.metrics import Metrics
 
 NOW = 1_790_000_000_000_000
+MOST = 2 * AT_ONCE
 
 
 @dataclass
@@ -63,7 +64,7 @@ def collecting() -> Iterator[Collector]:
 def exporter(port: int, content: str = "full") -> tuple[Exporter, Metrics]:
     metrics = Metrics()
     text = f"content: {content}\notlp_endpoint: http://127.0.0.1:{port}/\n" if port else f"content: {content}\n"
-    return Exporter(ConfigSource(parse(text, "otlp.yaml", {})), metrics, lambda: NOW), metrics
+    return Exporter(ConfigSource(parse(text, "otlp.yaml", {})), metrics, lambda: NOW, MOST), metrics
 
 
 SCORED = Final("i-1", "judged", 0.75, "4", "It solves what was asked.")
