@@ -34,7 +34,7 @@ applications:
     evaluations: []
 """
 """Ratings of a window come within the next one: it waits for them, so that verdicts need no second look. Passages are drawn
-apart from the answers, whose support in them moves with the topics of the hour and means nothing."""
+apart from the answers, so that what of an answer they support means nothing here."""
 MOST_AHEAD = 20_000
 """Interactions of the past that may wait to be counted."""
 PACE = 0.5
