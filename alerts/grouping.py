@@ -2,13 +2,15 @@
 
 Two onsets (`since`) at most an hour apart belong together, and so does what is chained to them by such steps. An onset
 is where evidence was last 0, which luck can move back: so a finding also joins an alert that came up at most an hour
-ago. The result does not depend on the order in which findings are handed in.
+ago. What a golden set says of a judge is never part of an application's incident, nor the other way round: which of the
+two it is, is what the alert is for. The result does not depend on the order in which findings are handed in.
 """
 
 from collections.abc import Sequence
 
 from records.alert import Alert
 from records.finding import Finding
+from records.signal import JUDGES
 
 TOGETHER = 3_600_000_000
 """Onsets at most this far apart are one incident (event time, microseconds)."""
@@ -37,9 +39,9 @@ def telling_order(findings: Sequence[Finding]) -> list[Finding]:
 def incidents(findings: Sequence[Finding]) -> list[list[Finding]]:
     """Findings of each application, chained by onset into incidents; each incident sorted by onset, then id."""
     groups: list[list[Finding]] = []
-    for finding in sorted(findings, key=lambda finding: (finding.application, finding.since, finding.id)):
+    for finding in sorted(findings, key=lambda finding: (*_about(finding), finding.since, finding.id)):
         last = groups[-1][-1] if groups else None
-        if last and last.application == finding.application and finding.since - last.since <= TOGETHER:
+        if last and _about(last) == _about(finding) and finding.since - last.since <= TOGETHER:
             groups[-1].append(finding)
         else:
             groups.append([finding])
@@ -53,10 +55,15 @@ def nearest(incident: Sequence[Finding], alerts: Sequence[Alert], now: int) -> A
     near = [
         (gap, alert.started_at, alert.id, alert)
         for alert in alerts
-        if alert.application == incident[0].application
+        if _about(alert) == _about(incident[0])
         and ((gap := _gap(alert, first, last)) <= TOGETHER or now - alert.pending_at <= TOGETHER)
     ]
     return min(near, key=lambda row: row[:3])[3] if near else None
+
+
+def _about(one: Finding | Alert) -> tuple[str, bool]:
+    """The application, and whether it is one of its judges that this speaks of."""
+    return one.application, one.signal.startswith(JUDGES)
 
 
 def _gap(alert: Alert, first: int, last: int) -> int:

@@ -162,10 +162,10 @@ class Judge:
         if calibration is None or start - self.first < learning.NEWCOMERS_AFTER:
             return False
         new = start % HOUR == 0 and start - last >= learning.NEWCOMERS_AFTER and self.newcomers.enough()
-        return new or self._definitions(calibration.signals) != calibration.definitions
+        return new or self.definitions(calibration.signals) != calibration.definitions
 
-    def _definitions(self, signals: Iterable[str]) -> dict[str, str]:
-        """Scores of another judge mean something else, whatever it is called."""
+    def definitions(self, signals: Iterable[str]) -> dict[str, str]:
+        """What baselines and signals mean as of now; scores of another judge are something else, whatever it is called."""
         found = self.compared.definitions(self.state.declaration, signals)
         of_judges = {f"signal scores.{judge.name}": judge.definition for judge in self.config.judges}
         return found | {name: f"{found[name]} {definition}" for name, definition in of_judges.items() if name in found}
@@ -201,7 +201,7 @@ class Judge:
         courses.add_comparisons(c, self.application, [Comparison(self.stored + i, *s) for i, s in enumerate(new)])
         self.stored = len(self.course.registry)
         self.course.grow()
-        calibration.definitions = self._definitions(calibration.signals)
+        calibration.definitions = self.definitions(calibration.signals)
         if before is not None:
             again = learning.redefined(before, calibration.definitions, self.course.registry)
             recent = {row: at for row, at in before.restarts.items() if at > start - HISTORY}

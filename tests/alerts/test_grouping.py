@@ -132,3 +132,13 @@ def test_which_alert_is_joined_depends_on_no_order(alerts: list[Alert], onset: i
     recent = [each for each in alerts if NOON - each.pending_at <= HOUR]
     assert joined is not None or not recent
     assert joined is None or nearest(incident, [joined], NOON) == joined
+
+
+def test_a_judge_that_moved_is_no_part_of_an_incident_of_its_application() -> None:
+    moved, other = finding("j", signal="judges.helpful"), finding("k", signal="judges.correct")
+    change = finding("c")
+    assert [[one.id for one in group] for group in incidents([moved, change, other])] == [["c"], ["j", "k"]]
+    of_change, of_judge = alert(id="a", signal=change.signal), alert(id="b", signal="judges.helpful")
+    assert nearest([moved], [of_change], change.since) is None
+    assert nearest([moved], [of_change, of_judge], change.since) == of_judge
+    assert nearest([change], [of_judge], change.since) is None

@@ -164,3 +164,15 @@ def test_the_alert_says_that_the_judge_moved_by_how_much_and_what_becomes_of_its
         feed(pipe, records(windows(3, first=7), offset=200))
         with store.read() as c:
             assert "judges.helpful" not in {one.signal for one in alerts.open_(c, "support")}
+
+
+def test_scores_of_another_judge_of_the_same_name_are_another_signal(store: Store) -> None:
+    meanings = []
+    for more in ("sample: 0.5", "sample: 0.1", "scale: [0, 10]"):
+        pipe = pipeline(store, CONFIG.format(endpoint="http://127.0.0.1:9/v1", more=more))
+        feed(pipe, records(windows(3, first=10 * len(meanings)), offset=1 + 10 * len(meanings)))
+        definitions = pipe.verdicts.judges["support"].definitions(["scores.helpful", "scores.rating"])
+        meanings.append((definitions["signal scores.helpful"], definitions["signal scores.rating"]))
+    (first, rating), same, other = meanings
+    assert (first, rating) == same
+    assert other[0] != first and other[1] == rating
