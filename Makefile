@@ -7,7 +7,7 @@ PEERS := $(VENV)/peers
 PORT ?= 4000
 SEED ?= 1
 
-.PHONY: help install demo test test-faults lint bench bench-rates bench-month bench-many bench-peers bench-swaps bench-scenarios bench-evaluation bench-quality bench-judging screenshots clean
+.PHONY: help install demo test test-faults lint bench bench-rates bench-month bench-many bench-peers bench-swaps bench-scenarios bench-evaluation bench-quality bench-judging bench-runs screenshots clean
 
 help:  ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/ -/'
@@ -84,6 +84,9 @@ bench-scenarios: install  ## real data through the real pipeline
 
 bench-evaluation: install  ## scores without a reference: what they tell apart, and what they cost
 	$(BIN)/python -m bench.evaluation
+
+bench-runs: install  ## failed runs of an agent, and what following conversations costs
+	$(BIN)/python -m bench.runs
 
 bench-judging: install  ## what having a sample judged costs beside the calls
 	$(BIN)/python -m bench.judging

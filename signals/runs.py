@@ -73,7 +73,7 @@ def pieces(
             **{f"{SLICE}{dimension}": values for dimension, values in slices.items()},
         }
     )
-    mine = single.filter(frame["conversation_id"].is_not_null()).join(distinct, on="row", how="left").drop("row")
+    mine = single.filter(frame["conversation_id"].fill_null("") != "").join(distinct, on="row", how="left").drop("row")
     return _added(mine.cast({"distinct": _CALLS}), [*by, "conversation"])
 
 

@@ -14,6 +14,7 @@ from signals.agent import Tool
 from signals.runs import KEPT, SLICE
 
 WINDOW, IDLE = 10, 14
+SCHEMA = {name: INTERACTION_SCHEMA[name] for name in ("conversation_id", "timestamp", "tool_calls")}
 Call = tuple[str, str, bool]
 """Name, arguments, whether it failed."""
 
@@ -57,7 +58,7 @@ def pieces(steps: list[Step], tools: tuple[Tool, ...] = TOOLS) -> list[pl.DataFr
         }
         for step in steps
     ]
-    frame = pl.DataFrame(rows, {name: INTERACTION_SCHEMA[name] for name in ("conversation_id", "timestamp", "tool_calls")})
+    frame = pl.DataFrame(rows, SCHEMA)
     start = frame["timestamp"].to_numpy() // WINDOW * WINDOW
     hashes = np.array([step.id for step in steps], np.uint64)
     slices = {"model": pl.Series([step.model for step in steps], dtype=pl.String)}
@@ -136,6 +137,11 @@ def test_what_a_run_does_not_tell_is_missing(
     columns = runs.measure(runs.joined(pieces([Step(1, 1, 5, calls)], tools), IDLE)).numeric
     found = {name: None if np.isnan(columns[name][0]) else columns[name][0] for name in expected}
     assert found == expected
+
+
+def test_an_empty_name_of_a_conversation_is_none() -> None:
+    frame = pl.DataFrame([{"conversation_id": "", "timestamp": 5, "tool_calls": None}], SCHEMA)
+    assert not len(runs.pieces(frame, np.array([1], np.uint64), {}, {}, ()))
 
 
 def test_of_a_run_with_many_different_calls_a_sample_tells_which_share_is_repeated() -> None:

@@ -19,7 +19,7 @@ FAMILIES = {
     "quality": "quality",
 }
 """Families in the order of the page, as it writes them."""
-PERCENT = ("_share", ".repetition")
+PERCENT = ("_share", ".repetition", "run_tool_errors", "run_repeated_calls", "run_unknown_calls")
 UNITS = {"seconds": "s", "characters": "chars", "tokens": "tok", "tokens/s": "tok/s", "USD": "¢"}
 LONGEST = 24
 FEW = 10.0
