@@ -17,7 +17,7 @@ import polars as pl
 from monitor.config import Config, parse
 from monitor.evaluator import sampling
 from monitor.evaluator.client import Asked
-from monitor.evaluator.desk import Desk, Task
+from monitor.evaluator.desk import Desk
 from monitor.store import judgements
 from monitor.store.engine import Store
 from records.interaction import INTERACTION_SCHEMA
@@ -71,17 +71,15 @@ def schedule(store: Store, concurrency: int, most: int) -> tuple[float, int]:
     """Seconds that claiming and settling take, transactions included, and for how many judgements."""
     found = config(1.0, concurrency)
     desk = Desk(APPLICATION, found.applications[APPLICATION].judges[0], found)
-    finished: list[tuple[Task, Asked]] = []
     done, began = 0, time.perf_counter()
     while done < most:
         with store.begin() as c:
-            turn = desk.turn(c, NOW, finished, alone=False)
-        desk.committed(turn, finished)
-        done += len(finished)
-        verdict = Verdict("judged", 0.5, "3", "As the rubric says.", 300, 40)
-        finished = [(task, Asked("judged", 7_500, 0.0, None, verdict)) for task in turn.calls]
-        if not finished:
-            break
+            turn = desk.turn(c, NOW, alone=False)
+        desk.committed(turn)
+        for task in turn.calls:
+            verdict = Verdict("judged", 0.5, "3", "As the rubric says.", 300, 40)
+            desk.heard(task, Asked("judged", 7_500, 0.0, None, verdict), NOW / 1e6)
+        done += len(turn.calls)
     return time.perf_counter() - began, done
 
 

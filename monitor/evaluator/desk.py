@@ -18,7 +18,7 @@ from monitor.evaluator.client import OF_THE_JUDGE, RETRIED, Asked, Client
 from monitor.evaluator.golden import LOOK_EVERY, follow
 from monitor.store import judgements, judges, messages
 from monitor.store.judgements import JUDGED, Claimed, Settled
-from monitor.store.judges import Pause, Spending
+from monitor.store.judges import Known, Pause, Spending
 from records.window import DAY
 from signals.evaluation.judging import Texts
 from streams.broker import FEEDBACK
@@ -26,8 +26,9 @@ from streams.broker import FEEDBACK
 ATTEMPTS = 3
 FIRST_WAIT, LONGEST_WAIT, MARGIN = 0.5, 10.0, 10.0
 """Seconds before another attempt, doubling; and how long after its last moment a judgement counts as abandoned."""
-MANY, ROUNDS = 50, 20
-"""Rows looked at in one go, and how often in one transaction, where rows need no call: those are many in a row."""
+MANY, MOST, ROUNDS = 50, 500, 20
+"""Rows looked at in one go where rows need no call (those are many in a row), where all wait for the score of the same text,
+and how often in one transaction."""
 ALONE = 2**62
 CACHED = "cached"
 
@@ -88,10 +89,11 @@ class Purse:
 
 
 class Standing(NamedTuple):
-    """What the golden set says of a judge now: its scores are withheld, or `shift` is taken off them."""
+    """What the golden set says of a judge now: its scores are withheld, or `shift` is taken off those since a time."""
 
     held: bool = False
     shift: float = 0.0
+    since: int = 0
 
 
 class Desk:
@@ -101,6 +103,7 @@ class Desk:
         self.application, self.judge, self.config, self.definition = application, judge, config, judge.definition
         self.client, self.breaker = Client(judge), Breaker()
         self.busy: dict[int, Task] = {}
+        self.back: list[tuple[Task, Asked]] = []
         self.waiting: list[Task] = []
         self.standing = Standing()
         self.looked_at = 0
@@ -120,18 +123,18 @@ class Desk:
         """How many calls may begin at `now` (seconds), when so many have `ended`."""
         return self.breaker.room(now, len(self.busy) - ended, self.judge.concurrency)
 
-    def turn(self, c: Connection, now: int, finished: Sequence[tuple[Task, Asked]], alone: bool, claiming: bool = True) -> Turn:
+    def turn(self, c: Connection, now: int, alone: bool, claiming: bool = True) -> Turn:
         """One transaction at `now`; run again from the start where it fails. `alone`: nobody else calls for this store, so
         that whatever is being called for was left by a process that died. Without `claiming` nothing new begins."""
         turn = Turn()
         judges.alone(c, *self.name)
         purse = Purse(judges.spending(c, *self.name, now // DAY), now // DAY)
         self._give_up(c, ALONE if alone else now, purse, turn)
-        self._write_down(c, now, finished, purse, turn)
+        self._write_down(c, now, self.back, purse, turn)
         self._tell_pause(c)
         if claiming:
             self._heed_golden_set(c, now, turn)
-            room = self._begin_again(c, now, purse, self.room(now / 1e6, len(finished)), turn)
+            room = self._begin_again(c, now, purse, self.room(now / 1e6, len(self.back)), turn)
             self._claim(c, now, purse, room, turn)
         for day, more in sorted(purse.spent.items()):
             judges.spend(c, *self.name, day, more)
@@ -143,7 +146,8 @@ class Desk:
         if golden is not None:
             run = follow(c, self.application, self.judge, self.config, now)
             moved = run is not None and run.moved
-            self.standing = Standing(moved and golden.on_drift == "hold", run.difference if run and moved else 0.0)
+            held = moved and golden.on_drift == "hold"
+            self.standing = Standing(held, run.difference, run.since) if run and moved else Standing()
             turn.looked_at = now
 
     # -- what came back ----------------------------------------------------------------------------------------------
@@ -172,8 +176,8 @@ class Desk:
         turn.again += [
             replace(task, reserved=0, at=now / 1e6 + _pause(task, asked), failure=asked.outcome) for task, asked in again
         ]
-        scores = {t.key: (a.verdict.score or 0.0, a.verdict.label) for t, a in last if a.verdict and a.outcome == JUDGED}
-        judges.cache(c, scores, now)
+        verdicts = [(task.key, asked.verdict) for task, asked in last if asked.outcome == JUDGED]
+        judges.cache(c, {key: Known(v.score, v.label, now) for key, v in verdicts if v and v.score is not None})
         finals = [(t.row, self._final(t.row, a.outcome, a)) for t, a in last if t.row.id_hash in mine]
         self._publish(c, now, finals, turn)
 
@@ -186,11 +190,12 @@ class Desk:
         verdict = asked.verdict
         if outcome != JUDGED or verdict is None or verdict.score is None:
             return Final(row.interaction_id, outcome, golden=bool(row.golden))
-        return self._scored(row, JUDGED, verdict.score, verdict.label, verdict.reason)
+        return self._scored(row, JUDGED, verdict.score, verdict.label, None, verdict.reason)
 
-    def _scored(self, row: Claimed, outcome: str, score: float, label: str, reason: str = "") -> Final:
-        """A score as it counts: 0 to 1, less what the judge moved by."""
-        counts = score if row.golden else min(max(score - self.standing.shift, 0.0), 1.0)
+    def _scored(self, row: Claimed, outcome: str, score: float, label: str, at: int | None, reason: str = "") -> Final:
+        """A score as it counts: 0 to 1, less what the judge moved by before it gave it (`at`, None: now)."""
+        shift = self.standing.shift if at is None or at >= self.standing.since else 0.0
+        counts = score if row.golden else min(max(score - shift, 0.0), 1.0)
         return Final(row.interaction_id, outcome, counts, label, reason, bool(row.golden))
 
     def _publish(self, c: Connection, now: int, finals: Sequence[tuple[Claimed, Final]], turn: Turn) -> None:
@@ -215,9 +220,11 @@ class Desk:
     def _begin_again(self, c: Connection, now: int, purse: Purse, room: int, turn: Turn) -> int:
         """Another attempt for what waited for one; what the budget no longer pays, or a pause, ends as it failed."""
         claims, ended = [], []
-        for task in self.waiting:
-            need = self.client.bound(task.texts)
-            if now / 1e6 < self.breaker.until or _over(self.judge, purse.today, need):
+        held = judgements.calling(c, *self.name, {task.row.id_hash: task.until for task in self.waiting})
+        turn.over += [task.row.id_hash for task in self.waiting if task.row.id_hash not in held]  # others gave them up
+        for task in [task for task in self.waiting if task.row.id_hash in held]:
+            need, late = self.client.bound(task.texts), now > task.until - self.judge.timeout
+            if late or now / 1e6 < self.breaker.until or _over(self.judge, purse.today, need):
                 ended.append(Settled(task.row.id_hash, task.until, task.failure))
                 turn.finals.append(Final(task.row.interaction_id, task.failure, golden=bool(task.row.golden)))
             elif task.at <= now / 1e6 and room and not _full(self.judge, purse.today, need):
@@ -243,7 +250,7 @@ class Desk:
             for row, text, key in rows:
                 need = self.client.bound(text)
                 if final := self._without_call(row, known.get(key), purse.today, need):
-                    done.append((row, final, known.get(key, (None, ""))[0]))
+                    done.append((row, final, known[key].score if final.outcome == CACHED else None))
                 elif _full(self.judge, purse.today, need) or not room:
                     break
                 elif row.golden or key not in asked:  # the same text is asked about once: the others find its score
@@ -256,16 +263,16 @@ class Desk:
             judgements.settle(c, *self.name, [Settled(row.id_hash, 0, final.outcome, raw) for row, final, raw in done])
             self._publish(c, now, [(row, final) for row, final, _ in done], turn)
             turn.more = bool(done)
-            if not room or not (done or claims):
+            if not room or (not (done or claims) and (limit >= MOST or len(rows) < limit)):
                 return
-            limit = max(room, MANY)
+            limit = max(room, MANY) if done or claims else MOST
 
     def _read(self, row: Claimed) -> tuple[Claimed, Texts, bytes]:
         prompt, response, context, answer = row.texts
         texts = Texts(prompt, response, tuple(context), answer)
         return row, texts, texts.key(self.definition)
 
-    def _without_call(self, row: Claimed, known: tuple[float, str] | None, spent: Spending, need: int) -> Final | None:
+    def _without_call(self, row: Claimed, known: Known | None, spent: Spending, need: int) -> Final | None:
         """What becomes of a row for which nobody is to be asked; None where somebody is."""
         if not row.golden and self.standing.held:
             return Final(row.interaction_id, "judge_moved")
@@ -277,10 +284,11 @@ class Desk:
 
     # -- memory ------------------------------------------------------------------------------------------------------
 
-    def committed(self, turn: Turn, finished: Sequence[tuple[Task, Asked]]) -> None:
+    def committed(self, turn: Turn) -> None:
         """What the transaction decided holds."""
-        for task, _ in finished:
+        for task, _ in self.back:
             self.busy.pop(task.row.id_hash, None)
+        self.back = []
         over = set(turn.over)
         self.waiting = [task for task in self.waiting if task.row.id_hash not in over] + turn.again
         self.busy |= {task.row.id_hash: task for task in turn.calls}
@@ -291,8 +299,9 @@ class Desk:
         """Whether to look after the golden set."""
         return self.judge.golden is not None and now - self.looked_at >= LOOK_EVERY
 
-    def heard(self, asked: Asked, now: float) -> None:
-        """A call ended at `now`, seconds."""
+    def heard(self, task: Task, asked: Asked, now: float) -> None:
+        """A call ended at `now`, seconds; it is to be written down."""
+        self.back.append((task, asked))
         if asked.outcome in OF_THE_JUDGE:
             patience = asked.retry_after if asked.retry_after and asked.retry_after > LONGEST_WAIT else None
             self.breaker.failed(asked.outcome, now, patience)

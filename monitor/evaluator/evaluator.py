@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from sqlalchemy import Connection
 
@@ -85,23 +85,23 @@ class Evaluator:
         while any(desk.busy for desk, _ in self._all()):
             self.woken.wait(LOOK_EVERY)
             self.woken.clear()
+            self._collect(now_us())
             try:
-                for desk, finished in self._collected(now_us()):
-                    self._turn(desk, None, now_us(), finished)
+                for desk in [desk for desk, _ in self._all() if desk.back]:
+                    self._turn(desk, None, now_us())
             except StoreError:
                 return
 
     def step(self, now: int) -> bool:
         """Write down what came back and call for what is next, at `now` (wall clock, microseconds); whether there is more."""
         self._heed_config()
-        back = dict(self._collected(now))
+        self._collect(now)
         more = False
         for desk, callers in self._all():
             labels = self._metrics.capped(application=desk.application, judge=desk.judge.name)
             self._metrics.judge_paused.labels(**labels).set(now < desk.pause.until)
-            finished = back.get(desk, [])
-            if finished or self._due(desk, now):
-                more |= self._turn(desk, callers, now, finished)
+            if desk.back or self._due(desk, now):
+                more |= self._turn(desk, callers, now)
         for desk in [desk for desk in self._leaving if not desk.busy]:
             desk.client.close()
             self._leaving.remove(desk)
@@ -112,16 +112,11 @@ class Evaluator:
         """Judges as configured, and those that finish what they are at."""
         return [*self._desks.values(), *((desk, None) for desk in self._leaving)]
 
-    def _collected(self, now: int) -> list[tuple[Desk, list[tuple[Task, Asked]]]]:
-        """The calls that ended since the last look, by desk."""
-        found: dict[Desk, list[tuple[Task, Asked]]] = {}
-        while True:
-            try:
-                desk, task, asked = self._heard.get_nowait()
-            except Empty:
-                return list(found.items())
-            desk.heard(asked, now / 1e6)
-            found.setdefault(desk, []).append((task, asked))
+    def _collect(self, now: int) -> None:
+        """Hand the calls that ended to their desks, which keep them until they are written down."""
+        while not self._heard.empty():
+            desk, task, asked = self._heard.get()
+            desk.heard(task, asked, now / 1e6)
 
     def _due(self, desk: Desk, now: int) -> bool:
         """Whether a transaction is worth its while though no call ended."""
@@ -132,32 +127,27 @@ class Evaluator:
                 return True
             return desk.room(now / 1e6) > 0 and judgements.waiting(c, *desk.name)
 
-    def _turn(self, desk: Desk, callers: Callers | None, now: int, finished: list[tuple[Task, Asked]]) -> bool:
+    def _turn(self, desk: Desk, callers: Callers | None, now: int) -> bool:
         """One transaction of a judge, and what follows from it; without `callers` nothing new is called for."""
 
         def work(c: Connection) -> Turn:
-            return desk.turn(c, now, finished, self._alone, claiming=callers is not None)
+            return desk.turn(c, now, self._alone, claiming=callers is not None)
 
-        try:
-            turn = self._store.retry(work, self._stop.is_set)
-        except StoreError:
-            for task, asked in finished:  # nothing is lost: it is written down when the store is back
-                self._heard.put((desk, task, asked))
-            raise
+        seconds = [asked.seconds for _, asked in desk.back]
+        turn = self._store.retry(work, self._stop.is_set)
         if desk.pause != desk.told and desk.pause.until:
-            seconds = round((desk.pause.until - now) / 1e6)
             logs.event(
                 _log, logging.WARNING, "judge_paused", application=desk.application, judge=desk.judge.name,
-                why=desk.pause.why, seconds=seconds,
+                why=desk.pause.why, seconds=round((desk.pause.until - now) / 1e6),
             )  # fmt: skip
-        desk.committed(turn, finished)
+        desk.committed(turn)
         for task in turn.calls:
             if callers is not None:
                 callers.call(task)
-        self._tell(desk, turn, finished)
+        self._tell(desk, turn, seconds)
         return turn.more
 
-    def _tell(self, desk: Desk, turn: Turn, finished: list[tuple[Task, Asked]]) -> None:
+    def _tell(self, desk: Desk, turn: Turn, seconds: list[float]) -> None:
         labels = self._metrics.capped(application=desk.application, judge=desk.judge.name)
         for final in turn.finals:
             if final.golden:
@@ -165,8 +155,8 @@ class Evaluator:
             self._metrics.judgements.labels(**labels, outcome=final.outcome).inc()
             self._told(desk.application, desk.judge.name, final)
         self._metrics.judge_cost.labels(**labels).inc(turn.cost / 1e6)
-        if finished:
-            self._metrics.judge_seconds.observe_many(labels, [asked.seconds for _, asked in finished])
+        if seconds:
+            self._metrics.judge_seconds.observe_many(labels, seconds)
 
     def _patience(self, now: float) -> float:
         """Seconds until something is due."""

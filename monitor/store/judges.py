@@ -20,6 +20,14 @@ class Spending(NamedTuple):
     spent: int = 0
 
 
+class Known(NamedTuple):
+    """A score from 0 to 1, its label in the rubric's scale, and when it was given (wall clock, microseconds)."""
+
+    score: float
+    label: str
+    at: int
+
+
 class Pause(NamedTuple):
     """A judge is not called before `until` (wall clock, microseconds), and why."""
 
@@ -72,18 +80,18 @@ def spend(c: Connection, application: str, judge: str, day: int, more: Spending)
     upsert(c, judge_spending, [row], dict.fromkeys(Spending._fields, lambda held, new: held + new))
 
 
-def cached(c: Connection, keys: Sequence[bytes]) -> dict[bytes, tuple[float, str]]:
-    """Scores and labels of texts that were judged before, by their key."""
+def cached(c: Connection, keys: Sequence[bytes]) -> dict[bytes, Known]:
+    """Scores of texts that were judged before, by their key."""
     found = {}
     for chunk in chunks([key.hex() for key in keys]):
         for row in c.execute(select(judge_cache).where(judge_cache.c.key.in_(chunk))):
-            found[bytes.fromhex(row.key)] = (row.score, row.label)
+            found[bytes.fromhex(row.key)] = Known(row.score, row.label, row.at)
     return found
 
 
-def cache(c: Connection, scores: Mapping[bytes, tuple[float, str]], at: int) -> None:
-    """Remember scores and labels by the key of their texts."""
-    upsert(c, judge_cache, [{"key": key.hex(), "at": at, "score": s, "label": label} for key, (s, label) in scores.items()])
+def cache(c: Connection, scores: Mapping[bytes, Known]) -> None:
+    """Remember scores by the key of their texts."""
+    upsert(c, judge_cache, [{"key": key.hex(), **known._asdict()} for key, known in scores.items()])
 
 
 def forget_cached(c: Connection, before: int) -> None:

@@ -67,6 +67,7 @@ def harsher(judged: dict[str, str]) -> float:
 
 def test_a_judge_that_moved_has_its_scores_corrected_until_it_is_back(store: Store, judge: Judge, tmp_path: Path) -> None:
     work = Work(store, judge, golden(tmp_path))
+    work.put(["a"])
     first = scored_again(work, 1)
     assert (len(first.scores), first.moved) == (ANSWERS, False)
     assert not scored_again(work, 2).moved
@@ -74,9 +75,9 @@ def test_a_judge_that_moved_has_its_scores_corrected_until_it_is_back(store: Sto
     moved = scored_again(work, 3)
     assert (moved.n, moved.moved, moved.since) == (ANSWERS, True, moved.at)
     assert moved.difference == pytest.approx(-0.25)
-    work.put(["a", "b"])
-    assert work.finish() == {"judged": 2}
-    assert feedback(store) == {"i-0": 1.0, "i-1": 1.0}
+    work.put(["a", "b", "a"])  # the first is known, as it was scored before the judge moved
+    assert work.finish() == {"judged": 2, "cached": 1}
+    assert feedback(store) == {"i-0": 1.0, "i-1": 1.0, "i-2": 1.0}
     again = scored_again(work, 4)
     assert (again.moved, again.since) == (True, moved.since)
     judge.scored = lambda judged: MILD.get(judged["response"], 5.0)

@@ -170,6 +170,21 @@ def test_the_same_text_is_paid_once(store: Store, judge: Judge) -> None:
     assert feedback(store) == dict.fromkeys(("i-0", "i-1", "i-2", "i-3"), 1.0)
 
 
+def test_many_that_wait_for_the_same_text_hold_up_no_other(store: Store, judge: Judge) -> None:
+    judge.scored = lambda judged: 5.0 if judged["response"] != "a" else hold()
+    others = threading.Event()
+
+    def hold() -> float:
+        assert others.wait(30)
+        return 1.0
+
+    work = Work(store, judge, "sample: 1.0, concurrency: 2")
+    work.put([*["a"] * 8, "b", "c"])
+    work.until(lambda: work.outcomes().get("judged") == 2)
+    others.set()
+    assert work.finish() == {"judged": 3, "cached": 7}
+
+
 def test_as_many_calls_as_allowed_are_made_at_once(store: Store, judge: Judge) -> None:
     together = threading.Barrier(3)
 

@@ -4,7 +4,7 @@ import pytest
 
 from monitor.store import Store, judgements, judges
 from monitor.store.judgements import Settled, Wanted
-from monitor.store.judges import GoldenRun, Pause, Spending
+from monitor.store.judges import GoldenRun, Known, Pause, Spending
 from tests.store.make import NOON
 
 NAME = ("support", "helpful")
@@ -85,11 +85,12 @@ def test_spending_adds_up_by_judge_and_day(store: Store) -> None:
 
 def test_known_scores_are_found_and_forgotten(store: Store) -> None:
     with store.begin() as c:
-        judges.cache(c, {b"a": (0.5, "3"), b"b": (1.0, "5")}, NOON)
-        judges.cache(c, {b"b": (0.0, "1")}, NOON + 1)
-        assert judges.cached(c, [b"a", b"b", b"c"]) == {b"a": (0.5, "3"), b"b": (0.0, "1")}
+        a, b = Known(0.5, "3", NOON), Known(0.0, "1", NOON + 1)
+        judges.cache(c, {b"a": a, b"b": Known(1.0, "5", NOON)})
+        judges.cache(c, {b"b": b})
+        assert judges.cached(c, [b"a", b"b", b"c"]) == {b"a": a, b"b": b}
         judges.forget_cached(c, NOON + 1)
-        assert judges.cached(c, [b"a", b"b"]) == {b"b": (0.0, "1")}
+        assert judges.cached(c, [b"a", b"b"]) == {b"b": b}
 
 
 def test_pauses_and_golden_runs_are_read_back(store: Store) -> None:
