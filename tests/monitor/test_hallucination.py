@@ -68,7 +68,7 @@ def quality(client: httpx.Client, start: float) -> dict[str, Any]:
 
 
 def test_a_few_labels_say_what_the_judge_alone_hides(tmp_path: Path) -> None:
-    start = time.time() // HOUR * HOUR - 4 * HOUR
+    start = time.time() // HOUR * HOUR - 5 * HOUR
     truth = [sum(map(true, texts(hour))) / N for hour in (0, 1)]
     with judging(scored=erring(true, **JUDGE)) as judge, serving(tmp_path, judge, CONFIG) as (_, client):
         for hour in (0, 1):
@@ -87,7 +87,7 @@ def test_a_few_labels_say_what_the_judge_alone_hides(tmp_path: Path) -> None:
         assert corrected["estimate"][1] < corrected["estimate"][0] - 0.1
         assert corrected["coverage"] == [1.0, 1.0]
         assert f"corrected with {2 * LABELS} labels" in client.get("/apps/support").text
-        post(client, "interactions", [{"id": "y", "application": "support", "timestamp": start + 3.5 * HOUR}])
+        post(client, "interactions", [{"id": "y", "application": "support", "timestamp": start + 4.1 * HOUR}])
         until(lambda: GAUGE.search(client.get("/metrics").text))  # of the next full hour
         assert 0.7 < float(GAUGE.findall(client.get("/metrics").text)[0]) < 0.9
 

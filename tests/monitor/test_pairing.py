@@ -123,7 +123,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(events=EVENTS, first=st.permutations(range(3)), came=st.tuples(*[st.integers(0, 12)] * 3), size=st.integers(1, 4))
 def test_any_order_and_replacement_leaves_the_panes_of_the_last_scores_to_the_bit(
     events: list[tuple[int, str, float]], first: list[int], came: tuple[int, ...], size: int
@@ -151,7 +151,7 @@ def counted(pane: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_pairs_are_never_compared(tmp_path: Path) -> None:
-    batches = windows(60, Change(50, 60))
+    batches = windows(30, Change(20, 30), rows=31)
     with opened(tmp_path / "a.db") as store:
         pipe = pipeline(store, JUDGED)
         parts = []
@@ -159,7 +159,7 @@ def test_pairs_are_never_compared(tmp_path: Path) -> None:
             rows = [said(1.0, source, row["id"]) for row in batch for source in ("judge", "human")]
             parts += [record(0, batch), record(0, rows, ACCEPTED, "feedback")]
         feed(pipe, [part._replace(offset=i + 1) for i, part in enumerate(parts)])
-        ingest(pipe, len(parts) + 1, windows(1, first=60)[0])
+        ingest(pipe, len(parts) + 1, windows(1, first=30)[0])
         names = {subject.signal for subject in pipe.verdicts.judges[APPLICATION].course.registry}
     assert {name for name in names if "helpful" in name} == {"scores.helpful", "scores.helpful.human"}
 
