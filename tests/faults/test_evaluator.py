@@ -14,14 +14,14 @@ from tests.judge_server import Reply, Request, judging, says
 from tests.kafka.consumed import consumed
 from tests.kafka.deployment import Deployment, Role, calls, deployed
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 SENT, KILLS = 600, 5
 CONFIG = """
 applications:
   support:
     slices: [model]
     evaluations:
-      - judge: {{name: helpful, rubric: "Is it of help?", endpoint: "{endpoint}", model: large, sample: 0.5, timeout: 1s,
+      - judge: {{name: helpful, rubric: "Is it of help?", endpoint: "{endpoint}", model: large, sample: 0.5, timeout: 5s,
                  concurrency: 8, prices: {{input: 0, output: 10}}, max_tokens: 100}}
 """
 
@@ -67,7 +67,7 @@ def test_an_evaluator_that_is_killed_loses_none_of_the_sample_and_pays_for_none_
                 evaluator = made.launch("evaluator")
             made.started(evaluator)
             made.until(lambda: not evaluator.problems() and not behind(evaluator), evaluator.problems)
-            made.until(lambda: not pending(made) and outcomes(made)["sampled"], lambda: outcomes(made), 120)
+            made.until(lambda: not pending(made) and outcomes(made)["sampled"], lambda: outcomes(made), 240)
             made.counts(SENT)
             found = outcomes(made)
             told = [msgspec.json.decode(record.value) for record in consumed(made.broker, FEEDBACK)]
