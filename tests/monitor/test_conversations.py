@@ -10,11 +10,13 @@ import pytest
 from monitor import retention
 from monitor.config.loader import parse
 from monitor.metrics import Metrics
-from monitor.store import Store, runs
+from monitor.pipeline import Pipeline
+from monitor.store import Store, counters, runs
 from records.pane import TOTAL
 from records.window import DAY, WINDOW
 from signals.catalogue import BY_NAME
 from streams.broker import INTERACTIONS
+from streams.embedded import LogRecord
 from tests.monitor.streaming import (
     ACCEPTED,
     APPLICATION,
@@ -110,7 +112,7 @@ def test_nothing_is_kept_of_conversations_unless_that_is_configured(tmp_path: Pa
             assert runs.take(c, APPLICATION, START + DAY) == ([], 0)
 
 
-def conversing(seed: int, count: int = 20) -> list[list[dict[str, Any]]]:
+def conversing(seed: int, count: int = 16) -> list[list[dict[str, Any]]]:
     """Windows of interactions of a few conversations that pause for long and short."""
     chance = random.Random(seed)
     tools = [SEARCH, AGAIN, OTHER]
@@ -123,26 +125,40 @@ def conversing(seed: int, count: int = 20) -> list[list[dict[str, Any]]]:
     ]
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_order_and_cuts_within_a_window_duplicates_and_restarts_change_nothing(tmp_path: Path, seed: int) -> None:
-    batches = [*conversing(seed), [call(40, 0, None)]]
+def crash(pipe: Pipeline, batch: LogRecord, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take a batch in up to what a transaction does last."""
+
+    def fail(*_: Any) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(counters, "add", fail)
+        with pytest.raises(OSError):
+            pipe.ingest([batch], ACCEPTED)
+
+
+def test_order_and_cuts_within_a_window_duplicates_and_crashes_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches = [*conversing(1), [call(40, 0, None)]]
     with opened(tmp_path / "a.db") as store:
         feed(pipeline(store, BY_CONVERSATION), records(batches), 5)
         expected = left(store)
-        assert sum(found["run_steps"][0] for found in counted(store).values()) > 20
+        assert sum(found["run_steps"][0] for found in counted(store).values()) > 15
         steps = sum(found["run_steps"][1] for found in counted(store).values())
         assert steps == sum(row["conversation_id"] is not None for rows in batches for row in rows)
-    chance = random.Random(seed)
+    chance = random.Random(1)
     with opened(tmp_path / "b.db") as store:
         pipe, offset = pipeline(store, BY_CONVERSATION), 1
         for rows in batches:
             shuffled = chance.sample([*rows, *rows[:2]], len(rows) + len(rows[:2]))
             cut = chance.randrange(len(shuffled) + 1)
             for part in (shuffled[:cut], shuffled[cut:]):
+                if part and chance.random() < 0.3:
+                    crash(pipe, record(offset, part), monkeypatch)
+                    pipe = pipeline(store, BY_CONVERSATION)
                 pipe.ingest([record(offset, part)], ACCEPTED)
                 offset += 1
-            if chance.random() < 0.3:
-                pipe = pipeline(store, BY_CONVERSATION)
         found = left(store)
     assert differing(expected._replace(counters={}), found._replace(counters={})) == []
 
@@ -198,7 +214,7 @@ def test_success_is_a_score_of_the_last_interaction(tmp_path: Path, sent: str) -
 
 
 def test_two_workers_whose_partitions_are_apart_count_the_runs_of_one_pipeline(tmp_path: Path, store: Store) -> None:
-    batches = [*conversing(4, 16), [call(40, i, None) for i in range(40)]]
+    batches = [*conversing(4, 12), [call(40, i, None) for i in range(40)]]
     with opened(tmp_path / "one.db") as one:
         feed(pipeline(one, BY_CONVERSATION), records(batches), 4)
         expected, sliced = counted(one), counted(one, "model")
