@@ -16,6 +16,7 @@ from detectors.budget import thresholds
 from detectors.calibration import Calibration, Declared, Subject, always, no_season
 from detectors.course import ENOUGH, Budget, Course
 from detectors.episodes import Source, finding_id
+from detectors.history import NEVER, History
 from detectors.measured import SPOKE, Measured, measure
 from detectors.scores import MOMENTS, worse_means
 from records.alert import Mark
@@ -28,6 +29,8 @@ STRETCHES = {"15m": HOUR // 4, "30m": HOUR // 2, "1h": HOUR, "6h": 6 * HOUR, "24
 LOOKS = float(sum(WINDOW / length for length in STRETCHES.values()))
 """Looks for every window."""
 _SETTLED = ("accepted", "false_alarm")
+KNOWN = 2 * DAY - 4 * HOUR
+"""How long scores must be remembered, so that the wobble has seen days and nights; the first come hours after the traffic."""
 _STILL = ("fixed", "trailing")
 """Baselines that do not move with the window."""
 
@@ -41,16 +44,18 @@ class _Look(NamedTuple):
 
 class Decays:
     """Findings of one application by registry row; `update` looks at the stretches that are over. `settled`: rows of which
-    somebody said what it was, with the horizon; they say nothing more until they were calm."""
+    somebody said what it was, with the horizon; they say nothing more until they were calm. `over`: when the last finding of a
+    row ended; no stretch that reaches back before it tells of the same again."""
 
     def __init__(self, application: str, declared: Declared):
         self.application, self.declared = application, declared
         self.open: dict[int, Finding] = {}
         self.settled: dict[int, str] = {}
+        self.over: dict[int, int] = {}
 
     def restore(self, course: Course, findings: Iterable[Finding], marks: Mapping[str, Mark]) -> None:
         """Take up those that are open, and what was said of those that ended last."""
-        self.open, self.settled = {}, {}
+        self.open, self.settled, self.over = {}, {}, {}
         for finding in sorted(findings, key=lambda finding: finding.since):
             if finding.horizon in STRETCHES:
                 dimension, value = next(iter(finding.slice.items()), ("", ""))
@@ -58,8 +63,14 @@ class Decays:
                 self.settled.pop(row, None)
                 if finding.ended is None:
                     self.open[row] = finding
-                elif marks.get(finding.id) in _SETTLED:
+                    continue
+                self.over[row] = max(self.over.get(row, finding.ended), finding.ended)
+                if marks.get(finding.id) in _SETTLED:
                     self.settled[row] = finding.horizon
+
+    def rewind(self, at: int) -> None:
+        """Forget what was open, and what ended after `at`."""
+        self.open, self.over = {}, {row: ended for row, ended in self.over.items() if ended <= at}
 
     def then(self, finding: Finding, at: int) -> Finding | None:
         """A finding that lasted beyond `at`, as it was then; None where it had not begun."""
@@ -77,11 +88,11 @@ class Decays:
         """What began, moved or ended with the stretches that end at `end`; `read` gives a slice's 5-minute panes."""
         marked = [row for row, was in self.open.items() if marks.get(was.id) in _SETTLED]
         self.settled |= {row: self.open[row].horizon for row in marked}
-        changed = [msgspec.structs.replace(self.open.pop(row), ended=end) for row in marked]
+        changed = [self._end(row, end) for row in marked]
         calibration = course.calibration
         due = [(name, length) for name, length in STRETCHES.items() if end % length == 0]
-        judged = np.zeros(0, np.int64) if calibration is None else _judged(calibration)
-        if calibration is None or not due or not len(judged):
+        judged = np.zeros(0, np.int64) if calibration is None or not due else _judged(calibration, course.history, end)
+        if calibration is None or not len(judged):
             return changed
         for name, length in due:
             changed += self._look(course, calibration, judged, read, name, Span(end - length, end), budget)
@@ -113,12 +124,16 @@ class Decays:
             if row in self.settled:
                 if not holds and m.now.n[j] >= ENOUGH:
                     del self.settled[row]
-            elif holds:
+            elif holds and (was or stretch.start >= self.over.get(row, stretch.start)):
                 self.open[row] = self._finding(course, calibration, i, j, look, m, was)
                 changed.append(self.open[row])
             elif was is not None and m.now.n[j] >= ENOUGH:
-                changed.append(msgspec.structs.replace(self.open.pop(row), ended=stretch.end))
+                changed.append(self._end(row, stretch.end))
         return changed
+
+    def _end(self, row: int, at: int) -> Finding:
+        self.over[row] = at
+        return msgspec.structs.replace(self.open.pop(row), ended=at)
 
     def _finding(
         self, course: Course, calibration: Calibration, i: int, j: int, look: _Look, m: Measured, was: Finding | None
@@ -140,9 +155,12 @@ class Decays:
         )  # fmt: skip
 
 
-def _judged(calibration: Calibration) -> NDArray[np.int64]:
-    """Comparisons (M,) of scores that may get worse, beside a baseline that stands still or trails."""
+def _judged(calibration: Calibration, history: History, end: int) -> NDArray[np.int64]:
+    """Comparisons (M,) of scores that may get worse and are KNOWN, beside a baseline that stands still or trails."""
     parts, traits = calibration.parts, calibration.traits
     stands = np.array([part.against.kind in _STILL for part in parts], bool)
     still = np.repeat(stands, [len(part.index) for part in parts])
-    return np.flatnonzero(traits.evaluation & traits.numeric & (traits.worse != 0) & still)
+    able = np.flatnonzero(traits.evaluation & traits.numeric & (traits.worse != 0) & still)
+    long_ago = (history.starts > NEVER) & (history.starts <= end - KNOWN)
+    known: NDArray[np.bool_] = ~np.isnan(history.scores[np.ix_(long_ago, calibration.index[able])]).all(axis=0)
+    return able[known]

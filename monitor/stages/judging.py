@@ -318,7 +318,7 @@ class Judge:
         self.sick = {id_: stretch for id_, stretch in self.sick.items() if id_ not in later}
         self.sick |= {f.id: stretch for f in open_then if (stretch := self._stretch(f)) is not None}
         calibration = self.course.calibration
-        self.decays.open = {}
+        self.decays.rewind(start)
         if calibration is None or calibration.start >= start:
             self._resume(c, start, open_then)
             return open_then
