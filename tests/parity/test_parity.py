@@ -23,11 +23,11 @@ CONFIG = """
 content: full
 false_alarms: {{at_most: 5, per: 1d}}
 applications:
-  support: {{slices: [model, tags.tenant], allowed_lateness: 5m, signals: {signals}}}
-  sales: {{slices: [model], allowed_lateness: 5m, signals: {signals}}}
+  support: {{slices: [model, tags.tenant], allowed_lateness: 5m, conversations: {{idle: 1h}}, signals: {signals}}}
+  sales: {{slices: [model], allowed_lateness: 5m, conversations: {{idle: 1h}}, signals: {signals}}}
 """
 DIMENSIONS = {"support": ("model", "tags.tenant"), "sales": ("model",)}
-FEW = "[response.characters, response.refusal, output_tokens, duration, error, finish_reason]"
+FEW = "[response.characters, response.refusal, output_tokens, duration, error, finish_reason, run_steps, run_tool_calls]"
 
 
 def embedded(folder: Path, config: str, parts: list[Part], now: int) -> Result:

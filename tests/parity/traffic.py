@@ -8,6 +8,7 @@ What a stream of several partitions may decide otherwise than one log is left ou
   that counts waits until all have learned.
 - Partitions that were idle for 10 s hold nobody back, so a burst after a pause may close windows that a slower partition
   still adds to. After a pause every partition first gets an interaction of the window that is open anyway.
+- What is late may miss its run where it was the last of it for long: conversations are dense, and idle for an hour.
 - An alert is worded by what was known three windows after it came up: nothing is late around the onset of the incident and
   its end.
 """
@@ -175,6 +176,7 @@ class Traffic:
             "input_tokens": int(rng.integers(200, 500)), "cost_usd": round(float(rng.gamma(3.0, 0.001)), 6),
             "finish_reason": "length" if rng.random() < 0.03 else "stop", "user": f"u{rng.integers(500)}",
             "tags": {"tenant": TENANTS[rng.integers(3)]},
+            "conversation_id": f"{window // 6}-{i % 10}",
         }  # fmt: skip
         row["output_tokens"] = len(row.get("response") or "") // 4
         if rng.random() < (0.25 if ill else 0.02):
