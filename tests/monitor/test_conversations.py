@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from monitor import retention
+from monitor.config import InvalidConfigError
 from monitor.config.loader import parse
 from monitor.metrics import Metrics
 from monitor.pipeline import Pipeline
 from monitor.store import Store, counters, runs
 from records.pane import TOTAL
-from records.window import DAY, WINDOW
+from records.window import DAY, MINUTE, WINDOW
 from signals.catalogue import BY_NAME
 from streams.broker import INTERACTIONS
 from streams.embedded import LogRecord
@@ -65,6 +66,20 @@ def counted(store: Store, dimension: str = "") -> dict[int, dict[str, tuple[int,
                     window = (key.start - START) // WINDOW
                     out.setdefault(window, {})[name] = (n, round(moments[TOTAL] * BY_NAME[name].resolution, 6))
     return out
+
+
+@pytest.mark.parametrize(
+    ("section", "idle"), [("off", None), ("on", 30), ("", None), ("{}", 30), ("{idle: 1h}", 60), ("{idle: 5m}", 5)]
+)
+def test_conversations_are_followed_where_that_is_said(section: str, idle: int | None) -> None:
+    found = parse(f"applications: {{support: {{conversations: {section}}}}}", "test", {}).application("support").conversations
+    assert (found.idle // MINUTE if found else None) == idle
+
+
+@pytest.mark.parametrize("idle", ["4m", "0", "25h", "soon"])
+def test_a_pause_shorter_than_a_window_or_longer_than_a_day_is_refused_in_words(idle: str) -> None:
+    with pytest.raises(InvalidConfigError, match=r"applications\.support\.conversations\.idle: expected"):
+        parse(f"applications: {{support: {{conversations: {{idle: {idle}}}}}}}", "test", {})
 
 
 ROWS = [

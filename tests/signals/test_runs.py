@@ -144,6 +144,12 @@ def test_an_empty_name_of_a_conversation_is_none() -> None:
     assert not len(runs.pieces(frame, np.array([1], np.uint64), {}, {}, ()))
 
 
+def test_pieces_from_before_a_slice_was_configured_join_those_of_after() -> None:
+    older, newer = pieces([Step(1, 1, 5, None, "x"), Step(2, 2, 5, None, "x")])[0], pieces([Step(3, 1, 8, [], "y")])[0]
+    every = runs.joined([older, newer.rename({f"{SLICE}model": f"{SLICE}tags.tenant"})], IDLE).sort("order")
+    assert every.select("steps", f"{SLICE}model", f"{SLICE}tags.tenant").rows() == [(1, "x", None), (2, None, "y")]
+
+
 def test_of_a_run_with_many_different_calls_a_sample_tells_which_share_is_repeated() -> None:
     steps = [Step(i, 1, i % 100, [("search", str(i % 400), False)]) for i in range(1000)]
     one, many = runs.joined(pieces(steps), IDLE), runs.joined([p for i in range(9) for p in pieces(steps[i::9])], IDLE)
