@@ -33,7 +33,7 @@ from streams.embedded import LogRecord
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SEEN = (
     "llmdrift_gpt35_prime", "llmdrift_gpt35_happy", "llmdrift_gpt35_leetcode_format", "agent_domain_shift",
-    "topic_out_of_scope_wave", "pii_leak_wave", "gsm8k_decay_6b",
+    "topic_out_of_scope_wave", "pii_leak_wave", "gsm8k_decay_6b", "rag_groundedness_loss",
 )  # fmt: skip
 """Drift that surface signals and labels can see."""
 ROWS, BEFORE, AFTER = 60, 2 * DAY // WINDOW, DAY // 2 // WINDOW
