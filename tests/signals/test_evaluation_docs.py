@@ -7,7 +7,7 @@ from signals.evaluation import grounding
 from signals.evaluation.reference_free import OF_EMBEDDINGS, REFERENCE_FREE, Free
 
 PAGE = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
-TABLE = PAGE.split("\n## ")[0]
+TABLE = PAGE.split("\n## ")[1]
 ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in TABLE.splitlines() if line.startswith("| `")]
 
 
