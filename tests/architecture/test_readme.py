@@ -8,7 +8,7 @@ import pytest
 
 from monitor.cli import run
 from monitor.config.loader import parse
-from records.codec import decode_records
+from records.codec import decode_feedback_records, decode_records
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -32,15 +32,17 @@ def test_every_plumbline_command_of_the_readme_exists(command: str) -> None:
     assert run([command, "--help"]) == 0
 
 
-def test_the_configuration_of_the_readme_is_valid() -> None:
-    [text] = [text for kind, text in BLOCKS if kind == "yaml"]
-    assert parse(text, "README.md", {}).application("support").slices == ("model", "tags.tenant")
+def test_the_configurations_of_the_readme_are_valid() -> None:
+    first, second = (parse(text, "README.md", {}).application("support") for kind, text in BLOCKS if kind == "yaml")
+    assert first.slices == ("model", "tags.tenant")
+    assert [judge.name for judge in second.judges] == ["helpfulness"]
 
 
-def test_the_interaction_of_the_readme_is_accepted() -> None:
-    [line] = re.findall(r"-d '(\{.*?\})'\n", README, re.DOTALL)
-    decoded = decode_records([json.dumps(json.loads(line)).encode()], [1_800_000_000_000_000])
-    assert len(decoded.frame) == 1 and not decoded.refused and not decoded.unknown
+def test_the_interaction_of_the_readme_and_the_feedback_on_it_are_accepted() -> None:
+    lines = [json.dumps(json.loads(line)).encode() for line in re.findall(r"-d '(\{.*?\})'\n", README, re.DOTALL)]
+    for decode, line in zip((decode_records, decode_feedback_records), lines, strict=True):
+        decoded = decode([line], [1_800_000_000_000_000])
+        assert len(decoded.frame) == 1 and not decoded.refused and not decoded.unknown
 
 
 def test_the_check_of_the_readme_runs_on_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
