@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.budget import thresholds
-from detectors.calibration import Calibration, Declared, Subject, always, no_season
+from detectors.calibration import Calibration, Declared, always, no_season
 from detectors.course import ENOUGH, Budget, Course
-from detectors.episodes import Source, finding_id
+from detectors.episodes import Source, finding_id, subject_of
 from detectors.history import NEVER, History
 from detectors.measured import SPOKE, Measured, measure
 from detectors.scores import MOMENTS, worse_means
@@ -58,8 +58,7 @@ class Decays:
         self.open, self.settled, self.over = {}, {}, {}
         for finding in sorted(findings, key=lambda finding: finding.since):
             if finding.horizon in STRETCHES:
-                dimension, value = next(iter(finding.slice.items()), ("", ""))
-                row = course.register(Subject(dimension, value, finding.signal, finding.baseline))
+                row = course.register(subject_of(finding))
                 self.settled.pop(row, None)
                 if finding.ended is None:
                     self.open[row] = finding
@@ -81,8 +80,7 @@ class Decays:
         """Take the given findings for those of their comparisons, as far as they last."""
         for finding in findings:
             if finding.ended is None:
-                dimension, value = next(iter(finding.slice.items()), ("", ""))
-                self.open[course.register(Subject(dimension, value, finding.signal, finding.baseline))] = finding
+                self.open[course.register(subject_of(finding))] = finding
 
     def update(self, course: Course, read: Source, end: int, budget: Budget, marks: Mapping[str, Mark]) -> list[Finding]:
         """What began, moved or ended with the stretches that end at `end`; `read` gives a slice's 5-minute panes."""

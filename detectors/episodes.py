@@ -29,6 +29,12 @@ def finding_id(application: str, subject: Subject, since: int, horizon: str = EP
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
+def subject_of(finding: Finding) -> Subject:
+    """What a finding compares."""
+    dimension, value = next(iter(finding.slice.items()), ALL)
+    return Subject(dimension, value, finding.signal, finding.baseline)
+
+
 class Episodes:
     """Open findings of one application by registry row; `update` follows them through one more judged window."""
 
@@ -53,8 +59,7 @@ class Episodes:
             if finding.signal == TRAFFIC:
                 self.silent = finding
                 continue
-            dimension, value = next(iter(finding.slice.items()), ("", ""))
-            self.open[course.register(Subject(dimension, value, finding.signal, finding.baseline))] = finding
+            self.open[course.register(subject_of(finding))] = finding
 
     def lasting(self) -> list[Finding]:
         """All findings that are open."""

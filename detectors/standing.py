@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 
 from detectors.budget import thresholds
-from detectors.calibration import ALL, Calibration, Declared, Panes, Subject, always, no_season, others
+from detectors.calibration import ALL, Calibration, Declared, Panes, always, no_season, others
 from detectors.course import Budget, Course
-from detectors.episodes import Source, finding_id
+from detectors.episodes import Source, finding_id, subject_of
 from detectors.further import Further, Stored
 from detectors.measured import SPOKE, Measured, explain, measure
 from detectors.scores import Scores
@@ -35,8 +35,7 @@ class Standing:
         """Take up the standing findings that are open."""
         self.open = {}
         for finding in findings:
-            dimension, value = next(iter(finding.slice.items()), ("", ""))
-            self.open[course.register(Subject(dimension, value, finding.signal, finding.baseline))] = finding
+            self.open[course.register(subject_of(finding))] = finding
 
     def update(self, course: Course, hours: Source, end: int, budget: Budget) -> list[Finding]:
         """Compare the day up to `end` with every reference; `hours` gives a slice's panes of an hour each.

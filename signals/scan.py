@@ -100,7 +100,7 @@ def finish(h: np.uint64) -> np.uint64:
 
 
 @nb.njit(cache=True, nogil=True)
-def _insert(table: NDArray[np.uint64], mask: np.uint64, h: np.uint64, owner: np.uint64) -> bool:
+def insert(table: NDArray[np.uint64], mask: np.uint64, h: np.uint64, owner: np.uint64) -> bool:
     """Whether `h` is new to the text `owner`. A slot holds 32 bits of hash and its owner, so nothing is ever cleared."""
     entry = (h & np.uint64(0xFFFFFFFF00000000)) | owner
     k = h & mask
@@ -219,11 +219,11 @@ def _text(data, low, high, fold, words, trigrams, seen, owner, out, buckets, use
             count += 1
             if count <= WORD_LIMIT:
                 h = finish(h)
-                if _insert(words, mask, h, owner):
+                if insert(words, mask, h, owner):
                     distinct += 1
                     used = _append(buckets, used, seen, h % np.uint64(WORD_BUCKETS), owner)
                 trigram = ((before2 * _ODD) ^ before) * _ODD ^ h
-                repeated += count > 2 and not _insert(trigrams, mask, trigram, owner)
+                repeated += count > 2 and not insert(trigrams, mask, trigram, owner)
                 before2, before = before, h
         total += letters
         if opened and j - start > letters and not marker and _ends_sentence(data, start, j):

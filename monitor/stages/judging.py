@@ -16,7 +16,7 @@ from detectors.calibration_codec import decode_calibration, encode_calibration
 from detectors.common_factor import LIVED, Span
 from detectors.course import Budget, Course
 from detectors.decay import STRETCHES, Decays
-from detectors.episodes import EPISODE, TRAFFIC, Episodes, Source
+from detectors.episodes import EPISODE, TRAFFIC, Episodes, Source, subject_of
 from detectors.estimation.statement import NAMES, Days
 from detectors.golden import Judges
 from detectors.standing import HORIZON, Standing
@@ -368,9 +368,3 @@ class Judge:
                 yield decode_pane(blob)
 
         return read
-
-
-def subject_of(finding: Finding) -> Subject:
-    """What a finding compares."""
-    dimension, value = next(iter(finding.slice.items()), ("", ""))
-    return Subject(dimension, value, finding.signal, finding.baseline)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from records.hashing import column_bytes, hash_text
 from signals.labels import flatten
-from signals.scan import finish
+from signals.scan import finish, insert
 
 WORDS, WORDS_FOUND, PAIRS, PAIRS_FOUND, NUMBERS, NUMBERS_FOUND, COUNTS = range(7)
 """Columns of the counts."""
@@ -140,17 +140,8 @@ def _pair(a: np.uint64, b: np.uint64) -> np.uint64:
 
 
 @nb.njit(cache=True, nogil=True)
-def _add(table: NDArray[np.uint64], mask: np.uint64, h: np.uint64, owner: np.uint64) -> None:
-    """A slot holds 32 bits of hash and its owner, so nothing is ever cleared."""
-    entry = (h & np.uint64(0xFFFFFFFF00000000)) | owner
-    k = h & mask
-    while table[k] & np.uint64(0xFFFFFFFF) == owner and table[k] != entry:
-        k = (k + np.uint64(1)) & mask
-    table[k] = entry
-
-
-@nb.njit(cache=True, nogil=True)
 def _has(table: NDArray[np.uint64], mask: np.uint64, h: np.uint64, owner: np.uint64) -> bool:
+    """Whether `insert` put it there."""
     entry = (h & np.uint64(0xFFFFFFFF00000000)) | owner
     k = h & mask
     while table[k] & np.uint64(0xFFFFFFFF) == owner:
@@ -175,11 +166,11 @@ def _support(offsets, data, first, at, passages, letter, stop, longest, table, w
         owner, mask = np.uint64(i + 1), _mask(at[first[i + 1]] - at[first[i]])
         for p in range(first[i], first[i + 1]):
             for k in range(_numbers(passages, at[p], at[p + 1], words)):
-                _add(table, mask, words[k], owner)
+                insert(table, mask, words[k], owner)
             for k in range(_words(passages, at[p], at[p + 1], letter, stop, longest, words)):
-                _add(table, mask, words[k], owner)
+                insert(table, mask, words[k], owner)
                 if k > 0:
-                    _add(table, mask, _pair(words[k - 1], words[k]), owner)
+                    insert(table, mask, _pair(words[k - 1], words[k]), owner)
         out[i, NUMBERS] = _numbers(data, offsets[i], offsets[i + 1], words)
         for k in range(out[i, NUMBERS]):
             out[i, NUMBERS_FOUND] += _has(table, mask, words[k], owner)
